@@ -1,0 +1,106 @@
+using System.Diagnostics.CodeAnalysis;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using RpcStatus = Google.Rpc.Status;
+
+namespace Decant.Errors;
+
+/// <summary>
+/// An error as operators and other tooling get it: what failed, why, what state things are in, what to do next. Travels as
+/// <c>google.rpc.Status</c> with <c>ErrorInfo</c> and, for wrong requests, <c>BadRequest</c> (see common.proto).
+/// </summary>
+/// <param name="Code">The gRPC status code.</param>
+/// <param name="Reason">Machine-readable reason in SCREAMING_CASE, listed at the call in the protos.</param>
+/// <param name="Message">One or more sentences for people: what failed and why.</param>
+/// <param name="WhatNext">What the operator can do now. Empty when the message says it all.</param>
+public sealed record OperatorError(StatusCode Code, string Reason, string Message, string WhatNext = "")
+{
+    /// <summary>The ErrorInfo domain of every error of Decant's own.</summary>
+    public const string Domain = "decant";
+
+    private const string WhatNextKey = "what_next";
+
+    /// <summary>More facts, by name: "host", "app", "slot", "state", "offset".</summary>
+    public IReadOnlyDictionary<string, string> Facts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Fields of the request that are wrong, each with its reason; empty for other errors.</summary>
+    public IReadOnlyList<FieldError> Fields { get; init; } = [];
+
+    /// <summary>A request whose fields are wrong.</summary>
+    /// <param name="fields">All of them, not just the first.</param>
+    public static OperatorError BadRequest(IReadOnlyList<FieldError> fields)
+    {
+        ArgumentNullException.ThrowIfNull(fields);
+        return new OperatorError(StatusCode.InvalidArgument, "BAD_REQUEST", string.Join("; ", fields.Select(f => $"{f.Field}: {f.Reason}")))
+        {
+            Fields = fields,
+        };
+    }
+
+    /// <summary>The same error with one more fact.</summary>
+    public OperatorError With(string fact, string value)
+        => this with { Facts = new Dictionary<string, string>(Facts) { [fact] = value } };
+
+    /// <summary>The wire form.</summary>
+    public RpcStatus ToStatus()
+    {
+        var info = new ErrorInfo { Domain = Domain, Reason = Reason };
+        foreach (var (name, value) in Facts) info.Metadata[name] = value;
+        if (WhatNext.Length > 0) info.Metadata[WhatNextKey] = WhatNext;
+
+        var status = new RpcStatus { Code = (int)Code, Message = Message, Details = { Any.Pack(info) } };
+        if (Fields.Count > 0)
+        {
+            var bad = new BadRequest();
+            bad.FieldViolations.AddRange(Fields.Select(f => new BadRequest.Types.FieldViolation { Field = f.Field, Description = f.Reason }));
+            status.Details.Add(Any.Pack(bad));
+        }
+
+        return status;
+    }
+
+    /// <summary>Reads the wire form; errors that are not Decant's own keep their code and message.</summary>
+    public static OperatorError FromStatus(RpcStatus status)
+    {
+        ArgumentNullException.ThrowIfNull(status);
+        var info = status.GetDetail<ErrorInfo>();
+        var bad = status.GetDetail<BadRequest>();
+        var facts = info?.Metadata.Where(m => m.Key != WhatNextKey).ToDictionary(m => m.Key, m => m.Value);
+        return new OperatorError(
+            (StatusCode)status.Code,
+            info is { Reason.Length: > 0 } ? info.Reason : ((StatusCode)status.Code).ToString().ToUpperInvariant(),
+            status.Message,
+            info is not null && info.Metadata.TryGetValue(WhatNextKey, out var next) ? next : "")
+        {
+            Facts = facts ?? [],
+            Fields = bad is null ? [] : [.. bad.FieldViolations.Select(v => new FieldError(v.Field, v.Description))],
+        };
+    }
+
+    /// <summary>Reads the error out of a failed call.</summary>
+    public static OperatorError FromRpc(RpcException exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        return exception.GetRpcStatus() is { } status
+            ? FromStatus(status)
+            : new OperatorError(exception.StatusCode, exception.StatusCode.ToString().ToUpperInvariant(), exception.Status.Detail);
+    }
+
+    /// <summary>The exception that a gRPC service throws to send this error.</summary>
+    public RpcException ToRpcException() => ToStatus().ToRpcException();
+}
+
+/// <summary>One field of a request that is wrong.</summary>
+/// <param name="Field">Path of the field in the request: <c>spec.port</c>.</param>
+/// <param name="Reason">Why it is wrong and what would be right.</param>
+public sealed record FieldError(string Field, string Reason);
+
+/// <summary>Ends a piece of work with an <see cref="OperatorError"/>; caught at the edges, never shown as a stack trace.</summary>
+[SuppressMessage("Design", "CA1032:Implement standard exception constructors", Justification = "It always carries its error.")]
+public sealed class OperatorException(OperatorError error, Exception? cause = null)
+    : Exception(error?.Message, cause)
+{
+    /// <summary>What the operator is told.</summary>
+    public OperatorError Error { get; } = error ?? throw new ArgumentNullException(nameof(error));
+}
