@@ -1,4 +1,5 @@
 using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
 using Decant.Errors;
 using Decant.Names;
 
