@@ -1,0 +1,16 @@
+using Decant.Names;
+
+namespace Decant.Agent.Operations;
+
+/// <summary>A call that changes something, read and valid.</summary>
+/// <param name="Id">Chosen by the caller.</param>
+/// <param name="Deployment">The deployment that causes it.</param>
+/// <param name="Kind">What kind of work.</param>
+/// <param name="Subject">What it is about.</param>
+/// <param name="Fingerprint">Hash of the request without its ids.</param>
+/// <param name="Exclusive">
+/// Operations of one key run one after the other, in the order of their calls; null when it needs no turn. One writer per app and
+/// host: <c>app/shop</c>; migrations <c>migrate/shop</c>; balancer members <c>member/edge/shop/web1</c>.
+/// </param>
+internal sealed record OperationRequest(
+    OperationId Id, DeploymentId? Deployment, OperationKind Kind, OperationSubject Subject, string Fingerprint, string? Exclusive);
