@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Decant.EndToEnd.Harness;
+
+/// <summary>A program that a test started: its output is kept for the report, and it is gone when the test ends.</summary>
+internal sealed class RunningProgram : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly StringBuilder output = new();
+    private readonly List<(string Text, TaskCompletionSource<string> Seen)> awaited = [];
+
+    private RunningProgram(Process process)
+    {
+        this.process = process;
+        process.OutputDataReceived += (_, line) => Collect(line.Data);
+        process.ErrorDataReceived += (_, line) => Collect(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public int Pid => process.Id;
+
+    public bool HasExited => process.HasExited;
+
+    public string Output
+    {
+        get
+        {
+            lock (output) return output.ToString();
+        }
+    }
+
+    public static RunningProgram Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
+        process.StandardInput.Close();
+        return new RunningProgram(process);
+    }
+
+    /// <summary>Waits until the program prints a line with this text; fails when it ends before that.</summary>
+    public async Task<string> WaitForLineAsync(string text, CancellationToken cancellation)
+    {
+        var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (output)
+        {
+            var line = output.ToString().Split('\n').FirstOrDefault(l => l.Contains(text, StringComparison.Ordinal));
+            if (line is not null) return line;
+            awaited.Add((text, seen));
+        }
+
+        var exit = process.WaitForExitAsync(cancellation);
+        if (await Task.WhenAny(seen.Task, exit) == seen.Task) return await seen.Task;
+        await exit;
+        return seen.Task.IsCompletedSuccessfully
+            ? await seen.Task
+            : throw new AssertionException($"ended with exit code {process.ExitCode} before it printed \"{text}\":\n{Output}");
+    }
+
+    /// <summary>Waits for its end.</summary>
+    public async Task<int> WaitForExitAsync(CancellationToken cancellation)
+    {
+        await process.WaitForExitAsync(cancellation);
+        return process.ExitCode;
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        if (!process.HasExited) process.Kill();
+        await process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    /// <summary>Sends a signal by name: <c>TERM</c>, <c>INT</c>, <c>USR2</c>.</summary>
+    public async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("/bin/kill", [$"-{signal}", $"{Pid}"])!;
+        await kill.WaitForExitAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        process.Dispose();
+    }
+
+    private void Collect(string? line)
+    {
+        if (line is null) return;
+        lock (output)
+        {
+            output.Append(line).Append('\n');
+            foreach (var (text, seen) in awaited)
+            {
+                if (line.Contains(text, StringComparison.Ordinal)) seen.TrySetResult(line);
+            }
+        }
+    }
+}

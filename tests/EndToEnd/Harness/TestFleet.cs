@@ -1,0 +1,138 @@
+namespace Decant.EndToEnd.Harness;
+
+/// <summary>Hosts with agents, a balancer in front of them and a manifest, all of the test's own.</summary>
+internal sealed class TestFleet : IAsyncDisposable
+{
+    private readonly FreePorts ports;
+    private Haproxy? balancer;
+
+    private TestFleet(string directory, FreePorts ports, IReadOnlyList<TestHost> hosts, TestHost balancerHost, int balancerPort)
+    {
+        Directory = directory;
+        this.ports = ports;
+        Hosts = hosts;
+        BalancerHost = balancerHost;
+        BalancerPort = balancerPort;
+    }
+
+    public string Directory { get; }
+
+    public IReadOnlyList<TestHost> Hosts { get; }
+
+    public TestHost BalancerHost { get; }
+
+    public int BalancerPort { get; }
+
+    public Haproxy Balancer => balancer ?? throw new InvalidOperationException("HAProxy is not running");
+
+    public string Manifest => Path.Combine(Directory, "decant.yml");
+
+    /// <summary>The demo app's database, which migrations change.</summary>
+    public string Database => Path.Combine(Directory, "demo.db");
+
+    /// <summary>Starts the agents and HAProxy; nothing is deployed yet.</summary>
+    public static async Task<TestFleet> StartAsync(int hosts, CancellationToken cancellation)
+    {
+        var directory = System.IO.Directory.CreateTempSubdirectory("decant-e2e-").FullName;
+        var ports = new FreePorts();
+        var epmd = ports.Next();
+        var web = Enumerable.Range(1, hosts).Select(n => new TestHost($"web{n}", directory, ports.Next(), ports.Next(), epmd, "")).ToList();
+        var edge = new TestHost("lb", directory, ports.Next(), 0, epmd, $$"""
+            balancers:
+              edge: { kind: haproxy, socket: {{Haproxy.SocketIn(directory)}} }
+            """);
+        var fleet = new TestFleet(directory, ports, web, edge, ports.Next());
+        try
+        {
+            fleet.balancer = await Haproxy.StartAsync(directory, fleet.BalancerPort, web.Select(h => (h.Name, h.AppPort)), cancellation);
+            await Task.WhenAll(web.Append(edge).Select(h => h.StartAgentAsync(cancellation)));
+            fleet.WriteManifest();
+            return fleet;
+        }
+        catch
+        {
+            await fleet.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Writes decant.yml.</summary>
+    /// <param name="strategy">Lines of the strategy over the test's quick defaults.</param>
+    /// <param name="environment">More environment of the app.</param>
+    public void WriteManifest(string strategy = "", string environment = "")
+    {
+        var hosts = string.Join('\n', Hosts.Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, port: {h.AppPort}, node: demo-{h.Name}-{h.AppPort}@127.0.0.1 }}"));
+        File.WriteAllText(Manifest, $$"""
+            app: demo
+            hosts:
+            {{hosts}}
+            balancers:
+              edge: { agent: 127.0.0.1:{{BalancerHost.AgentPort}}, backend: demo }
+            slot:
+              env:
+                DEMO_DB: {{Database}}
+                DEMO_WARMUP_MS: 200
+            {{Indent(environment, 4)}}
+            health:
+              http: { path: /health }
+              interval: 200ms
+            migrations:
+              run: Demo.Release.migrate()
+            strategy:
+              min_healthy: 300ms
+              healthy_deadline: 30s
+              drain_timeout: 20s
+            {{Indent(strategy, 2)}}
+            """);
+    }
+
+    /// <summary>Runs the controller with this fleet's manifest and journal.</summary>
+    public Task<CommandResult> DecantAsync(CancellationToken cancellation, params string[] arguments)
+        => CommandResult.RunAsync(Programs.Decant, arguments, cancellation, ControllerEnvironment, Directory);
+
+    /// <summary>Starts the controller and goes on.</summary>
+    public RunningProgram StartDecant(params string[] arguments)
+        => RunningProgram.Start("/usr/bin/env", ["-C", Directory, Programs.Decant, .. arguments], ControllerEnvironment);
+
+    /// <summary>Builds a release of the demo app and deploys it, which must succeed.</summary>
+    public async Task<CommandResult> DeployedAsync(string version, CancellationToken cancellation, params string[] buildOptions)
+    {
+        var archive = await DemoRelease.BuildAsync(version, Directory, cancellation, buildOptions);
+        var result = await DecantAsync(cancellation, "deploy", archive);
+        Assert.That(result.ExitCode, Is.Zero, $"{result.Everything}\n{AgentLogs()}");
+        return result;
+    }
+
+    /// <summary>What the agents logged, for failure reports.</summary>
+    public string AgentLogs() => string.Join('\n', Hosts.Append(BalancerHost).Select(h => $"--- {h.Name}\n{Logged(h)}"));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var host in Hosts.Append(BalancerHost)) await host.DisposeAsync();
+        if (balancer is not null) await balancer.DisposeAsync();
+        await LeftProcesses.KillAsync(Directory);
+        ports.Dispose();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    private Dictionary<string, string> ControllerEnvironment => new()
+    {
+        ["DECANT_STATE_DIR"] = Path.Combine(Directory, "controller"),
+        ["NO_COLOR"] = "1",
+    };
+
+    private static string Logged(TestHost host)
+    {
+        try
+        {
+            return host.Agent.Output;
+        }
+        catch (InvalidOperationException)
+        {
+            return "(not running)";
+        }
+    }
+
+    private static string Indent(string text, int by)
+        => string.Join('\n', text.Split('\n').Select(line => line.Length == 0 ? line : new string(' ', by) + line));
+}

@@ -1,0 +1,76 @@
+using Grpc.Net.Client;
+
+namespace Decant.EndToEnd.Harness;
+
+/// <summary>A host of a test fleet: an agent process with its own directories and port.</summary>
+internal sealed class TestHost : IAsyncDisposable
+{
+    private readonly string configuration;
+    private GrpcChannel? channel;
+    private RunningProgram? agent;
+
+    public TestHost(string name, string directory, int agentPort, int appPort, int epmdPort, string balancers)
+    {
+        Name = name;
+        Directory = System.IO.Directory.CreateDirectory(Path.Combine(directory, name)).FullName;
+        AgentPort = agentPort;
+        AppPort = appPort;
+        configuration = Path.Combine(Directory, "agent.yml");
+        File.WriteAllText(configuration, $"""
+            host: {name}
+            data_dir: {Directory}/data
+            listen:
+              unix: {Directory}/decantd.sock
+              tcp: 127.0.0.1:{agentPort}
+            epmd_port: {epmdPort}
+            limits:
+              disk_floor: 16MiB
+            {balancers}
+            """);
+    }
+
+    public string Name { get; }
+
+    public string Directory { get; }
+
+    public string Data => Path.Combine(Directory, "data");
+
+    public int AgentPort { get; }
+
+    public int AppPort { get; }
+
+    public RunningProgram Agent => agent ?? throw new InvalidOperationException($"the agent of {Name} is not running");
+
+    /// <summary>A gRPC channel to the agent.</summary>
+    public GrpcChannel Channel => channel ??= GrpcChannel.ForAddress($"http://127.0.0.1:{AgentPort}");
+
+    /// <summary>Starts the agent and waits until it is ready.</summary>
+    public async Task StartAgentAsync(CancellationToken cancellation)
+    {
+        agent = RunningProgram.Start(Programs.Decantd, ["--config", configuration]);
+        await agent.WaitForLineAsync("agent is ready", cancellation);
+    }
+
+    /// <summary>kill -9 of the agent; what it runs goes on.</summary>
+    public async Task KillAgentAsync()
+    {
+        await Agent.DisposeAsync();
+        agent = null;
+    }
+
+    /// <summary>Stops the agent the way systemd does.</summary>
+    public async Task StopAgentAsync(CancellationToken cancellation)
+    {
+        await Agent.SignalAsync("TERM");
+        await Agent.WaitForExitAsync(cancellation);
+        await Agent.DisposeAsync();
+        agent = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (agent is not null) await agent.DisposeAsync();
+        channel?.Dispose();
+        await LeftProcesses.KillAsync(Directory);
+    }
+}
