@@ -1,7 +1,65 @@
 #!/usr/bin/env bash
-# Sets up everything and passes the tests.
+# Sets up everything, builds, checks the formatting and passes the tests.
+#   tests/run.sh             all tests (what CI runs)
+#   tests/run.sh --quick     without the native AOT build and its end-to-end tests
+# Ends with one line: N passed, N failed, N skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-dotnet build Agents.sln
+source packaging/prerequisites.sh
+
+quick=false
+[ "${1:-}" = "--quick" ] && quick=true
+
+need_dotnet
+need_packages "${elixir_packages[@]}" haproxy sqlite3 curl procps python3 python3-grpcio protobuf-compiler protobuf-compiler-grpc
+$quick || need_packages "${aot_packages[@]}"
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "Build"
+dotnet restore Agents.sln --locked-mode
+dotnet build Agents.sln --no-restore --nologo -clp:NoSummary
+
+step "Formatting"
 dotnet format Agents.sln --verify-no-changes --no-restore
-dotnet test Agents.sln --no-build
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+passed=0 failed=0 skipped=0 broken=0
+
+# run_tests NAME PROJECT [dotnet test options]: adds its outcome to the account; a run that ends without one counts as broken.
+run_tests() {
+  local name=$1 project=$2
+  shift 2
+  step "$name"
+  dotnet test "$project" --no-build --nologo --logger "console;verbosity=normal" --logger "trx;LogFileName=$name.trx" \
+    --results-directory "$results" --blame-hang-timeout 10m "$@" || true
+  local counters
+  counters=$(grep -o '<Counters [^>]*>' "$results/$name.trx" 2>/dev/null || true)
+  if [ -z "$counters" ]; then
+    echo "$name ended without a result" >&2
+    broken=$((broken + 1))
+    return
+  fi
+  local total executed ok
+  total=$(sed -E 's/.* total="([0-9]+)".*/\1/' <<<"$counters")
+  executed=$(sed -E 's/.* executed="([0-9]+)".*/\1/' <<<"$counters")
+  ok=$(sed -E 's/.* passed="([0-9]+)".*/\1/' <<<"$counters")
+  passed=$((passed + ok))
+  failed=$((failed + executed - ok))
+  skipped=$((skipped + total - executed))
+}
+
+run_tests agent tests/Agent.Tests
+run_tests controller tests/Controller.Tests
+run_tests end-to-end tests/EndToEnd
+
+if ! $quick; then
+  step "Native AOT"
+  bash packaging/publish.sh "$results/native"
+  DECANT_TEST_BIN="$results/native" run_tests native tests/EndToEnd --filter "TestCategory=Native"
+fi
+
+failed=$((failed + broken))
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
