@@ -76,6 +76,6 @@ internal sealed class AgentClient(TestHost host)
             return OperatorError.FromRpc(exception);
         }
 
-        throw new AssertionException("the call succeeded, and should have been refused");
+        throw new TestException("the call succeeded, and should have been refused");
     }
 }

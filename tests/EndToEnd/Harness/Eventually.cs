@@ -19,7 +19,7 @@ internal static class Eventually
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
-                throw new AssertionException($"{what}: not within {Deadline.TotalSeconds:0} s");
+                throw new TestException($"{what}: not within {Deadline.TotalSeconds:0} s");
             }
         }
     }

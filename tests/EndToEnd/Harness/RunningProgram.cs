@@ -61,7 +61,7 @@ internal sealed class RunningProgram : IAsyncDisposable
         await exit;
         return seen.Task.IsCompletedSuccessfully
             ? await seen.Task
-            : throw new AssertionException($"ended with exit code {process.ExitCode} before it printed \"{text}\":\n{Output}");
+            : throw new TestException($"ended with exit code {process.ExitCode} before it printed \"{text}\":\n{Output}");
     }
 
     /// <summary>Waits for its end.</summary>

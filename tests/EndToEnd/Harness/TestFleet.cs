@@ -99,8 +99,7 @@ internal sealed class TestFleet : IAsyncDisposable
     {
         var archive = await DemoRelease.BuildAsync(version, Directory, cancellation, buildOptions);
         var result = await DecantAsync(cancellation, "deploy", archive);
-        Assert.That(result.ExitCode, Is.Zero, $"{result.Everything}\n{AgentLogs()}");
-        return result;
+        return result.ExitCode == 0 ? result : throw new TestException($"{result.Everything}\n{AgentLogs()}");
     }
 
     /// <summary>What the agents logged, for failure reports.</summary>

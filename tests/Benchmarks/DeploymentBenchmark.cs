@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Decant.EndToEnd.Harness;
+
+namespace Decant.Benchmarks;
+
+/// <summary>
+/// How long a rolling deployment takes for each host, and what of it the app's own exit and boot do not explain. The app's part is measured
+/// in the same run, with the same release and environment, by its own script alone.
+/// </summary>
+internal static class DeploymentBenchmark
+{
+    private const int Hosts = 3;
+
+    public static async Task RunAsync(CancellationToken cancellation)
+    {
+        await using var fleet = await TestFleet.StartAsync(Hosts, cancellation);
+        fleet.WriteManifest("min_healthy: 0s");
+        await fleet.DeployedAsync("1.0.0", cancellation);
+
+        var own = new Samples();
+        var archive = await DemoRelease.BuildAsync("1.0.0", fleet.Directory, cancellation);
+        for (var round = 0; round < 3; round++) own.Add(await StartAndStopAloneAsync(fleet, archive, cancellation));
+
+        var each = new Samples();
+        var clock = Stopwatch.StartNew();
+        var next = await DemoRelease.BuildAsync("1.1.0", fleet.Directory, cancellation);
+        clock.Restart();
+        var result = await fleet.DecantAsync(cancellation, "deploy", next, "--json");
+        var total = clock.Elapsed;
+        if (result.ExitCode != 0) throw new TestException(result.Everything);
+        foreach (var (host, time) in CutoverTimes(result.Output))
+        {
+            Console.WriteLine($"  {host,-8} {time.TotalSeconds:0.000} s from the begin of its drain to the end of its undrain");
+            each.Add(time);
+        }
+
+        Console.WriteLine($"deployment of {Hosts} hosts one after the other: {total.TotalSeconds:0.0} s in all, with staging, preflight and migration");
+        Console.WriteLine($"  a host            {each}");
+        Console.WriteLine($"  of it the app's   {own} (stop to exit, start to healthy, by its own script)");
+        Console.WriteLine($"  not explained     {each.Median - own.Median:0.000} s a host");
+    }
+
+    /// <summary>The app's own time: from <c>bin/demo stop</c> until its process is gone, and from <c>start</c> until it is healthy.</summary>
+    private static async Task<TimeSpan> StartAndStopAloneAsync(TestFleet fleet, string archive, CancellationToken cancellation)
+    {
+        using var ports = new FreePorts();
+        var port = ports.Next();
+        var root = Directory.CreateDirectory(Path.Combine(fleet.Directory, $"alone-{port}")).FullName;
+        await CommandResult.RunAsync("/bin/tar", ["xzf", archive, "-C", root], cancellation);
+        var script = Path.Combine(root, "bin", "demo");
+        var environment = new Dictionary<string, string>
+        {
+            ["PORT"] = $"{port}",
+            ["RELEASE_NODE"] = $"alone-{port}@127.0.0.1",
+            ["RELEASE_DISTRIBUTION"] = "name",
+            ["RELEASE_COOKIE"] = "alone",
+            ["DEMO_DB"] = fleet.Database,
+            ["DEMO_WARMUP_MS"] = "200",
+        };
+
+        var clock = Stopwatch.StartNew();
+        await using var app = RunningProgram.Start(script, ["start"], environment);
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        await Eventually.TrueAsync(() => IsHealthyAsync(http, cancellation), "the app alone is healthy", cancellation);
+        var boot = clock.Elapsed;
+
+        clock.Restart();
+        await CommandResult.RunAsync(script, ["stop"], cancellation, environment);
+        await app.WaitForExitAsync(cancellation);
+        return boot + clock.Elapsed;
+    }
+
+    private static async Task<bool> IsHealthyAsync(HttpClient http, CancellationToken cancellation)
+    {
+        try
+        {
+            using var response = await http.GetAsync("/health", cancellation);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static IEnumerable<(string Host, TimeSpan Time)> CutoverTimes(string events)
+        => events.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .Where(e => e.TryGetProperty("verb", out var verb) && verb.GetString() is "drain" or "undrain" && e.TryGetProperty("host", out _))
+            .GroupBy(e => e.GetProperty("host").GetString()!)
+            .Select(host => (host.Key, host.Max(At) - host.Min(At)));
+
+    private static DateTimeOffset At(JsonElement item) => item.GetProperty("at").GetDateTimeOffset();
+}

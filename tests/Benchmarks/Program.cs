@@ -1,0 +1,34 @@
+using Decant.Benchmarks;
+
+// Prints what the README quotes. Each figure stands beside the alternative that it is compared with, measured in the same run.
+//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint]
+// DECANT_TEST_BIN names the directory with the native programs (packaging/publish.sh).
+var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
+{
+    ["footprint"] = FootprintBenchmark.RunAsync,
+    ["staging"] = StagingBenchmark.RunAsync,
+    ["deployment"] = DeploymentBenchmark.RunAsync,
+};
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stop.Cancel();
+};
+
+var chosen = args.Length == 0 ? [.. benchmarks.Keys] : args;
+if (chosen.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
+{
+    Console.Error.WriteLine($"unknown benchmark \"{unknown}\"; there are {string.Join(", ", benchmarks.Keys)}");
+    return 2;
+}
+
+foreach (var name in chosen)
+{
+    Console.WriteLine($"== {name}");
+    await benchmarks[name](stop.Token);
+    Console.WriteLine();
+}
+
+return 0;
