@@ -13,7 +13,8 @@ public sealed record ReleaseVersion
     /// <summary>Reads a release version; <paramref name="reason"/> says in a sentence why it is not one.</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out ReleaseVersion? value, [NotNullWhen(false)] out string? reason)
     {
-        reason = text is "." or ".." ? $"version \"{text}\" is not a version" : NameRules.WhyNotToken(text, "version", 128, "._+-");
+        // It becomes a directory's name, where a dot in front means "hidden", and an argument, where a dash means "option".
+        reason = text is ['.' or '-', ..] ? $"version \"{text}\" must begin with a letter or a digit" : NameRules.WhyNotToken(text, "version", 128, "._+-");
         value = reason is null ? new ReleaseVersion(text!) : null;
         return reason is null;
     }
