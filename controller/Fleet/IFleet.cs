@@ -11,6 +11,9 @@ public interface IFleet
     /// <summary>Asks one host's agent what is there. An agent that does not answer is a value, not an exception.</summary>
     Task<HostObservation> ObserveAsync(ManifestHost host, AppName app, CancellationToken cancellation);
 
+    /// <summary>Asks a balancer, through its agent, for its backend. One that does not answer is a value, not an exception.</summary>
+    Task<BalancerObservation> ObserveAsync(ManifestBalancer balancer, CancellationToken cancellation);
+
     /// <summary>Runs one step to its end, under an operation id that makes a repetition safe.</summary>
     /// <param name="step">What to do.</param>
     /// <param name="operation">Names this run of the step; the same id again returns the first run's result.</param>

@@ -1,0 +1,25 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Names;
+
+namespace Decant.Controller.Execution;
+
+/// <summary>A release is to run everywhere.</summary>
+/// <param name="Source">The manifest's text, kept with the deployment.</param>
+/// <param name="Manifest">The same, read.</param>
+/// <param name="Release">What is to run.</param>
+/// <param name="Archive">Where to send it from; null when it is staged on every host already.</param>
+/// <param name="Again">Also when it failed a deployment before.</param>
+internal sealed record DeployRequest(
+    ManifestSource Source, DeploymentManifest Manifest, ReleaseId Release, ArchiveFile? Archive, bool Again);
+
+/// <summary>Hosts are to go back to what they ran before.</summary>
+/// <param name="Source">The manifest's text, kept with the deployment.</param>
+/// <param name="Manifest">The same, read.</param>
+/// <param name="To">Version that every host goes to; null: on each host the newest known-good release that does not run.</param>
+internal sealed record RollbackRequest(ManifestSource Source, DeploymentManifest Manifest, ReleaseVersion? To);
+
+/// <summary>A host that a deployment changed, and what it ran before.</summary>
+/// <param name="Host">The host.</param>
+/// <param name="Before">Null: nothing ran, so the slot is emptied.</param>
+internal sealed record TouchedHost(HostName Host, ReleaseId? Before);

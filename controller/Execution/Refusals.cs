@@ -1,0 +1,20 @@
+namespace Decant.Controller.Execution;
+
+/// <summary>Reasons of the errors that refuse a deployment before anything is touched.</summary>
+internal static class Refusals
+{
+    /// <summary>The release made a deployment fail; <c>--again</c> deploys it all the same.</summary>
+    public const string ReleaseFailedBefore = "RELEASE_FAILED_BEFORE";
+
+    /// <summary>Another deployment of the app is running on this machine.</summary>
+    public const string DeploymentRuns = "DEPLOYMENT_RUNS";
+
+    /// <summary>Agents or balancers that do not answer.</summary>
+    public const string HostUnreachable = "HOST_UNREACHABLE";
+
+    /// <summary>There is nothing to resume, or the journal does not know it.</summary>
+    public const string NotResumable = "NOT_RESUMABLE";
+
+    /// <summary>No host has a release to go back to.</summary>
+    public const string NothingToRollBackTo = "NOTHING_TO_ROLL_BACK_TO";
+}
