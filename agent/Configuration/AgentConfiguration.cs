@@ -1,0 +1,156 @@
+using System.Net;
+using Decant.Names;
+
+namespace Decant.Agent.Configuration;
+
+/// <summary>
+/// What agent.yml says, valid, with the defaults of everything that it leaves out: this record is the one place that has them.
+/// Read by <see cref="AgentConfigurationReader"/>.
+/// </summary>
+internal sealed record AgentConfiguration
+{
+    /// <summary>Where the configuration is unless <c>--config</c> says otherwise.</summary>
+    public const string DefaultFile = "/etc/decant/agent.yml";
+
+    /// <summary>This host's name in operations and errors.</summary>
+    public string Host { get; init; } = Environment.MachineName;
+
+    /// <summary>Releases, uploads, slots and the journal. Absolute.</summary>
+    public string DataDirectory { get; init; } = "/var/lib/decant";
+
+    /// <summary>Where callers reach the agent.</summary>
+    public ListenSettings Listen { get; init; } = new();
+
+    /// <summary>Host settings of apps; apps that are not named here have the defaults.</summary>
+    public IReadOnlyDictionary<AppName, AppSettings> Apps { get; init; } = new Dictionary<AppName, AppSettings>();
+
+    /// <summary>Balancers of this host.</summary>
+    public IReadOnlyDictionary<BalancerName, BalancerSettings> Balancers { get; init; } = new Dictionary<BalancerName, BalancerSettings>();
+
+    /// <summary>What runs the releases.</summary>
+    public SupervisorKind Supervisor { get; init; } = SupervisorKind.Process;
+
+    /// <summary>How much of this host releases and logs may take.</summary>
+    public HostLimits Limits { get; init; } = new();
+
+    /// <summary>How soon an instance that died is started again.</summary>
+    public RestartSettings Restart { get; init; } = new();
+
+    /// <summary>Port of epmd (ERL_EPMD_PORT).</summary>
+    public int EpmdPort { get; init; } = 4369;
+
+    /// <summary>The journal of operations.</summary>
+    public JournalSettings Journal { get; init; } = new();
+
+    /// <summary>The agent's own log.</summary>
+    public LoggingSettings Logging { get; init; } = new();
+
+    /// <summary>Holds <c>app.env</c> for each app that has one: <c>apps</c> beside agent.yml.</summary>
+    public string AppsDirectory { get; init; } = "/etc/decant/apps";
+
+    /// <summary>The root-only environment of an app on this host; null when it has none.</summary>
+    /// <returns>The file that agent.yml names, there or not, or else the default file when it exists.</returns>
+    public string? EnvFileOf(AppName app)
+    {
+        if (Apps.TryGetValue(app, out var settings) && settings.EnvFile is { } named) return named;
+        var usual = Path.Combine(AppsDirectory, $"{app}.env");
+        return File.Exists(usual) ? usual : null;
+    }
+}
+
+/// <summary>Where callers reach the agent; at least one of the two is set.</summary>
+internal sealed record ListenSettings
+{
+    /// <summary>Absolute path of the unix socket; null: none.</summary>
+    public string? Unix { get; init; } = "/run/decant/decantd.sock";
+
+    /// <summary>A loopback address: without TLS the agent listens on no other. Null: none.</summary>
+    public IPEndPoint? Tcp { get; init; } = new(IPAddress.Loopback, 7420);
+}
+
+/// <summary>An app on this host.</summary>
+/// <param name="EnvFile">Absolute path of its root-only environment; null: the default file when it exists.</param>
+internal sealed record AppSettings(string? EnvFile);
+
+/// <summary>A balancer of this host.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Socket">Absolute path of the socket by which it is driven.</param>
+internal sealed record BalancerSettings(BalancerKind Kind, string Socket);
+
+/// <summary>Balancers that the agent can drive.</summary>
+internal enum BalancerKind
+{
+    Haproxy,
+}
+
+/// <summary>What runs the releases.</summary>
+internal enum SupervisorKind
+{
+    /// <summary>Detached children, taken over by process id and start time.</summary>
+    Process,
+}
+
+/// <summary>How much of this host releases and logs may take.</summary>
+internal sealed record HostLimits
+{
+    /// <summary>Size of an uploaded archive, in bytes.</summary>
+    public long ArchiveBytes { get; init; } = 512L << 20;
+
+    /// <summary>Size of an unpacked release, in bytes.</summary>
+    public long UnpackedBytes { get; init; } = 2L << 30;
+
+    /// <summary>Unpacked bytes for each byte of the archive.</summary>
+    public int Ratio { get; init; } = 200;
+
+    /// <summary>Files, directories and links in a release.</summary>
+    public int Entries { get; init; } = 50_000;
+
+    /// <summary>Free space of the data directory's file system that is left alone, in bytes.</summary>
+    public long DiskFloorBytes { get; init; } = 512L << 20;
+
+    /// <summary>Size at which an instance's log is rotated, in bytes.</summary>
+    public long LogBytes { get; init; } = 10L << 20;
+
+    /// <summary>Files of an instance's log that are kept, the current one included.</summary>
+    public int LogFiles { get; init; } = 5;
+}
+
+/// <summary>How soon an instance that died is started again: doubling from the first to the longest wait.</summary>
+internal sealed record RestartSettings
+{
+    /// <summary>First wait.</summary>
+    public TimeSpan BackoffMin { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longest wait.</summary>
+    public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>An instance that ran this long begins again with the first wait.</summary>
+    public TimeSpan ResetAfter { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>The journal of operations.</summary>
+internal sealed record JournalSettings
+{
+    /// <summary>Ended operations that are kept.</summary>
+    public int KeepOperations { get; init; } = 10_000;
+}
+
+/// <summary>The agent's own log.</summary>
+internal sealed record LoggingSettings
+{
+    /// <summary>The least level that is written.</summary>
+    public LogLevel Level { get; init; } = LogLevel.Information;
+
+    /// <summary>How it is written.</summary>
+    public LogFormat Format { get; init; } = LogFormat.Text;
+}
+
+/// <summary>How the agent's own log is written.</summary>
+internal enum LogFormat
+{
+    /// <summary>A line for people (and the journal).</summary>
+    Text,
+
+    /// <summary>Compact JSON, one object a line.</summary>
+    Json,
+}

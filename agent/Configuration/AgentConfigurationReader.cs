@@ -1,0 +1,227 @@
+using Decant.Names;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Decant.Agent.Configuration;
+
+/// <summary>Reads agent.yml: everything that is wrong in it at once, each with file, line, column and reason.</summary>
+internal static class AgentConfigurationReader
+{
+    private const long MaxBytes = 1 << 20;
+    private const int MaxDepth = 20;
+
+    /// <summary>Reads the file.</summary>
+    public static AgentConfigurationResult ReadFile(string path)
+    {
+        try
+        {
+            var size = new FileInfo(path).Length;
+            if (size > MaxBytes) return Failed(path, $"the file has {size} bytes, a configuration has at most {MaxBytes}");
+            using var text = File.OpenText(path);
+            var result = Read(Path.GetFullPath(path), text);
+            return result with { Warnings = [.. result.Warnings, .. FileWarnings(path)] };
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Failed(path, "no such file; write it (a commented example comes with the package) or name another with --config");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Failed(path, $"cannot be read: {exception.Message}");
+        }
+    }
+
+    /// <summary>Reads a configuration.</summary>
+    /// <param name="file">What the file is called; its directory holds <c>apps/</c>.</param>
+    /// <param name="text">Its content.</param>
+    public static AgentConfigurationResult Read(string file, TextReader text)
+    {
+        var problems = new List<ConfigurationProblem>();
+        var root = YamlSection.Root(Load(file, text.ReadToEnd(), problems), file, problems);
+        if (problems.Count > 0) return new AgentConfigurationResult(null, problems, []);
+
+        var defaults = new AgentConfiguration { AppsDirectory = Path.Combine(Path.GetDirectoryName(file) ?? "", "apps") };
+        var configuration = defaults with
+        {
+            Host = root.Value("host", defaults.Host, Values.Host),
+            DataDirectory = root.Value("data_dir", defaults.DataDirectory, Values.AbsolutePath),
+            Listen = Listen(root.Section("listen")),
+            Apps = Named<AppName, AppSettings>(root.Section("apps"), AppName.TryParse, App),
+            Balancers = Named<BalancerName, BalancerSettings>(root.Section("balancers"), BalancerName.TryParse, Balancer),
+            Supervisor = root.Value("supervisor", defaults.Supervisor, Values.Supervisor),
+            Limits = Limits(root.Section("limits")),
+            Restart = Restart(root.Section("restart")),
+            EpmdPort = root.Value("epmd_port", defaults.EpmdPort, Values.Port),
+            Journal = Journal(root.Section("journal")),
+            Logging = Logging(root.Section("logging")),
+        };
+        root.Refuse("tls", Values.NoTls);
+        root.RefuseOthers();
+        return problems.Count > 0
+            ? new AgentConfigurationResult(null, [.. problems.OrderBy(p => p.Line).ThenBy(p => p.Column)], [])
+            : new AgentConfigurationResult(configuration, [], [.. MissingFiles(file, configuration)]);
+    }
+
+    private static ListenSettings Listen(YamlSection section)
+    {
+        var defaults = new ListenSettings();
+        var listen = new ListenSettings
+        {
+            Unix = section.Value("unix", defaults.Unix, Values.UnixSocket),
+            Tcp = section.Value("tcp", defaults.Tcp, Values.LoopbackAddress),
+        };
+        section.Refuse("tls", Values.NoTls);
+        if (listen is { Unix: null, Tcp: null }) section.Wrong("unix", "both unix and tcp are off: nobody could reach the agent; keep one of them");
+        section.RefuseOthers();
+        return listen;
+    }
+
+    private static Dictionary<TName, TSettings> Named<TName, TSettings>(
+        YamlSection section, Api.RequestReader.Parser<TName> parse, Func<YamlSection, TSettings?> read)
+        where TName : class
+        where TSettings : class
+    {
+        var found = new Dictionary<TName, TSettings>();
+        foreach (var key in section.Keys.ToList())
+        {
+            var settings = read(section.Section(key));
+            if (!parse(key, out var name, out var reason)) section.Wrong(key, reason);
+            else if (settings is not null) found[name] = settings;
+        }
+
+        section.RefuseOthers();
+        return found;
+    }
+
+    private static AppSettings App(YamlSection section)
+    {
+        var settings = new AppSettings(section.Value<string?>("env_file", null, Values.AbsolutePathOrNull));
+        section.RefuseOthers();
+        return settings;
+    }
+
+    private static BalancerSettings? Balancer(YamlSection section)
+    {
+        var kind = section.Value<BalancerKind?>("kind", null, Values.BalancerKind);
+        var socket = section.Value<string?>("socket", null, Values.UnixSocket);
+        if (!section.Has("kind")) section.Wrong("kind", "is missing; \"haproxy\" is what this version drives");
+        if (!section.Has("socket")) section.Wrong("socket", "is missing: the path of HAProxy's `stats socket … level admin`");
+        else if (socket is null) section.Wrong("socket", "a balancer cannot be driven without its socket");
+        section.RefuseOthers();
+        return kind is { } known && socket is not null ? new BalancerSettings(known, socket) : null;
+    }
+
+    private static HostLimits Limits(YamlSection section)
+    {
+        var defaults = new HostLimits();
+        var limits = new HostLimits
+        {
+            ArchiveBytes = section.Value("archive_bytes", defaults.ArchiveBytes, Values.Bytes(1 << 20, 1L << 40)),
+            UnpackedBytes = section.Value("unpacked_bytes", defaults.UnpackedBytes, Values.Bytes(1 << 20, 1L << 40)),
+            Ratio = section.Value("ratio", defaults.Ratio, Values.Integer(2, 2000)),
+            Entries = section.Value("entries", defaults.Entries, Values.Integer(100, 10_000_000)),
+            DiskFloorBytes = section.Value("disk_floor", defaults.DiskFloorBytes, Values.Bytes(0, 1L << 40)),
+            LogBytes = section.Value("log_bytes", defaults.LogBytes, Values.Bytes(4096, 1L << 40)),
+            LogFiles = section.Value("log_files", defaults.LogFiles, Values.Integer(1, 1000)),
+        };
+        section.RefuseOthers();
+        return limits;
+    }
+
+    private static RestartSettings Restart(YamlSection section)
+    {
+        var defaults = new RestartSettings();
+        var restart = new RestartSettings
+        {
+            BackoffMin = section.Value("backoff_min", defaults.BackoffMin, Values.Time(TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1))),
+            BackoffMax = section.Value("backoff_max", defaults.BackoffMax, Values.Time(TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1))),
+            ResetAfter = section.Value("reset_after", defaults.ResetAfter, Values.Time(TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(1))),
+        };
+        if (restart.BackoffMin > restart.BackoffMax)
+        {
+            section.Wrong(
+                section.Has("backoff_min") ? "backoff_min" : "backoff_max",
+                $"the first wait ({Quantity.Shown(restart.BackoffMin)}) is longer than the longest ({Quantity.Shown(restart.BackoffMax)})");
+        }
+
+        section.RefuseOthers();
+        return restart;
+    }
+
+    private static JournalSettings Journal(YamlSection section)
+    {
+        var keep = section.Value("keep_operations", new JournalSettings().KeepOperations, Values.Integer(100, 1_000_000));
+        section.RefuseOthers();
+        return new JournalSettings { KeepOperations = keep };
+    }
+
+    private static LoggingSettings Logging(YamlSection section)
+    {
+        var defaults = new LoggingSettings();
+        var logging = new LoggingSettings
+        {
+            Level = section.Value("level", defaults.Level, Values.Level),
+            Format = section.Value("format", defaults.Format, Values.Format),
+        };
+        section.RefuseOthers();
+        return logging;
+    }
+
+    private static YamlNode? Load(string file, string text, List<ConfigurationProblem> problems)
+    {
+        var parser = new Parser(new StringReader(text));
+        try
+        {
+            RefuseDepth(text);
+            var stream = new YamlStream();
+            stream.Load(parser);
+            if (stream.Documents.Count > 1) problems.Add(At(stream.Documents[1].RootNode.Start, "the file has more than one document; keep one"));
+            return stream.Documents.Count == 0 ? null : stream.Documents[0].RootNode;
+        }
+        catch (YamlException exception)
+        {
+            problems.Add(At(exception.Start, $"not valid YAML: {exception.InnerException?.Message ?? exception.Message}"));
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
+        {
+            // YamlDotNet 18 has these for some wrong files, such as one that begins with a colon.
+            problems.Add(At(parser.Current?.Start ?? Mark.Empty, $"not valid YAML: {exception.Message}"));
+        }
+
+        return null;
+
+        ConfigurationProblem At(Mark mark, string reason) => new(file, (int)mark.Line, (int)mark.Column, reason);
+    }
+
+    /// <summary>The document model is read recursively: a few thousand brackets would end the process.</summary>
+    private static void RefuseDepth(string text)
+    {
+        var parser = new Parser(new StringReader(text));
+        for (var depth = 0; parser.MoveNext();)
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > MaxDepth) throw new YamlException(parser.Current.Start, parser.Current.End, $"nested deeper than {MaxDepth} levels");
+        }
+    }
+
+    private static IEnumerable<ConfigurationProblem> FileWarnings(string path)
+    {
+        if ((File.GetUnixFileMode(path) & (UnixFileMode.OtherWrite | UnixFileMode.GroupWrite)) != 0)
+            yield return new ConfigurationProblem(path, 0, 0, $"others than its owner may write it, and with it decide what runs on this host: chmod go-w {path}");
+    }
+
+    private static IEnumerable<ConfigurationProblem> MissingFiles(string file, AgentConfiguration configuration)
+        => configuration.Apps
+            .Where(a => a.Value.EnvFile is { } named && !File.Exists(named))
+            .Select(a => new ConfigurationProblem(file, 0, 0, $"apps.{a.Key}.env_file: {a.Value.EnvFile} is not there; {a.Key} cannot start without it"));
+
+    private static AgentConfigurationResult Failed(string path, string reason)
+        => new(null, [new ConfigurationProblem(path, 0, 0, reason)], []);
+}
+
+/// <summary>What reading agent.yml came to.</summary>
+/// <param name="Configuration">Null when anything is wrong.</param>
+/// <param name="Problems">Everything that is wrong, in the file's order.</param>
+/// <param name="Warnings">What its owner should know although it works.</param>
+internal sealed record AgentConfigurationResult(
+    AgentConfiguration? Configuration, IReadOnlyList<ConfigurationProblem> Problems, IReadOnlyList<ConfigurationProblem> Warnings);

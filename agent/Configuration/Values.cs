@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace Decant.Agent.Configuration;
+
+/// <summary>How each kind of value in agent.yml is read, and why a text is none.</summary>
+internal static class Values
+{
+    /// <summary>What is said to whoever asks for TLS.</summary>
+    public const string NoTls =
+        "this version has no TLS yet, and ignoring the key would leave the agent open: remove it, listen on loopback, and reach the agent "
+        + "through a tunnel (ssh -L 7420:127.0.0.1:7420 HOST)";
+
+    /// <summary>sockaddr_un.sun_path has 108 bytes with its terminator, unix(7).</summary>
+    private const int MaxSocketPath = 107;
+
+    public static Read<string> Host(string text)
+        => text.Length is > 0 and <= 253 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')
+            ? text
+            : Read<string>.Not($"\"{text}\" is not a host name: 1 to 253 letters, digits, '.', '-' and '_'");
+
+    public static Read<string> AbsolutePath(string text)
+        => Path.IsPathFullyQualified(text) && !text.Contains('\0', StringComparison.Ordinal)
+            ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(text))
+            : Read<string>.Not($"\"{text}\" must be an absolute path");
+
+    public static Read<string?> AbsolutePathOrNull(string text)
+    {
+        var path = AbsolutePath(text);
+        return new Read<string?>(path.Value, path.Problem);
+    }
+
+    /// <summary>A path, or "off": null.</summary>
+    public static Read<string?> UnixSocket(string text)
+    {
+        if (IsOff(text)) return new Read<string?>(null, null);
+        var path = AbsolutePathOrNull(text);
+        return path.Problem is null && Encoding.UTF8.GetByteCount(path.Value!) > MaxSocketPath
+            ? Read<string?>.Not($"\"{text}\" is too long for a unix socket: at most {MaxSocketPath} bytes")
+            : path;
+    }
+
+    /// <summary>An address on loopback, or "off": null.</summary>
+    public static Read<IPEndPoint?> LoopbackAddress(string text)
+    {
+        if (IsOff(text)) return new Read<IPEndPoint?>(null, null);
+        var colon = text.LastIndexOf(':');
+        var host = colon < 0 ? "" : text[..colon];
+        if (colon < 0 || Integer(1, 65535)(text[(colon + 1)..]) is not { Problem: null, Value: var port })
+            return Read<IPEndPoint?>.Not($"\"{text}\" is not address:port, for example 127.0.0.1:7420 or [::1]:7420");
+
+        if (host is "localhost") return new IPEndPoint(IPAddress.Loopback, port);
+        var literal = host is ['[', .., ']'] ? host[1..^1] : host;
+        if (IPAddress.TryParse(literal, out var address) && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || host != literal))
+        {
+            return IPAddress.IsLoopback(address)
+                ? new IPEndPoint(address, port)
+                : Read<IPEndPoint?>.Not(
+                    $"{host} is not loopback and this version has no TLS yet: anybody who reaches that address could deploy here; listen on "
+                    + $"127.0.0.1:{port} and reach it through a tunnel (ssh -L {port}:127.0.0.1:{port} HOST)");
+        }
+
+        return Read<IPEndPoint?>.Not($"\"{host}\" is not an IP address: write 127.0.0.1, [::1] or localhost");
+    }
+
+    public static Read<int> Port(string text) => Integer(1, 65535)(text);
+
+    public static Func<string, Read<int>> Integer(int min, int max) => text
+        => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max
+            ? number
+            : Read<int>.Not($"\"{text}\" is not a whole number from {min} to {max}");
+
+    public static Func<string, Read<long>> Bytes(long min, long max) => text => Quantity.Bytes(text) switch
+    {
+        null => Read<long>.Not($"\"{text}\" is not a size; write 512MiB (B, KiB, MiB, GiB, TiB)"),
+        { } bytes when bytes < min || bytes > max => Read<long>.Not($"{text} is not within {Quantity.Shown(min)} to {Quantity.Shown(max)}"),
+        { } bytes => bytes,
+    };
+
+    public static Func<string, Read<TimeSpan>> Time(TimeSpan min, TimeSpan max) => text => Quantity.Time(text) switch
+    {
+        null => Read<TimeSpan>.Not($"\"{text}\" is not a time with its unit; write 500ms, 1s, 5m, 2h or 1d"),
+        { } time when time < min || time > max => Read<TimeSpan>.Not($"{text} is not within {Quantity.Shown(min)} to {Quantity.Shown(max)}"),
+        { } time => time,
+    };
+
+    public static Read<BalancerKind?> BalancerKind(string text)
+        => text == "haproxy"
+            ? Configuration.BalancerKind.Haproxy
+            : Read<BalancerKind?>.Not($"\"{text}\" is no kind of balancer that this version drives; known: haproxy");
+
+    public static Read<SupervisorKind> Supervisor(string text) => text switch
+    {
+        "process" => SupervisorKind.Process,
+        "systemd" => Read<SupervisorKind>.Not("\"systemd\" comes with a later version; \"process\" is what this one has"),
+        _ => Read<SupervisorKind>.Not($"\"{text}\" is not a supervisor; known: process"),
+    };
+
+    public static Read<LogLevel> Level(string text) => text switch
+    {
+        "trace" => LogLevel.Trace,
+        "debug" => LogLevel.Debug,
+        "information" => LogLevel.Information,
+        "warning" => LogLevel.Warning,
+        "error" => LogLevel.Error,
+        _ => Read<LogLevel>.Not($"\"{text}\" is not a level; known: trace, debug, information, warning, error"),
+    };
+
+    public static Read<LogFormat> Format(string text) => text switch
+    {
+        "text" => LogFormat.Text,
+        "json" => LogFormat.Json,
+        _ => Read<LogFormat>.Not($"\"{text}\" is not a format; known: text, json"),
+    };
+
+    private static bool IsOff(string text) => text is "off" or "false";
+}
