@@ -1,1 +1,98 @@
-return 0;
+using Decant.Agent.Api;
+using Decant.Agent.Configuration;
+using Decant.Agent.Hosting;
+using Decant.Agent.Operations;
+using Decant.Agent.State;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Hosting.Systemd;
+using Serilog;
+
+switch (AgentArguments.Parse(args))
+{
+    case AgentArguments.ShowHelp:
+        Console.WriteLine(AgentArguments.Usage);
+        return 0;
+    case AgentArguments.ShowVersion:
+        Console.WriteLine($"decantd {AgentIdentity.Version}");
+        return 0;
+    case AgentArguments.Wrong wrong:
+        Console.Error.WriteLine($"decantd: {wrong.Reason}\n\n{AgentArguments.Usage}");
+        return 2;
+    case AgentArguments.CheckConfiguration check:
+        return Read(check.ConfigurationFile) is null ? 2 : 0;
+    case AgentArguments.Run run when Read(run.ConfigurationFile) is { } configuration:
+        return await RunAsync(configuration);
+    default:
+        return 2;
+}
+
+static AgentConfiguration? Read(string file)
+{
+    var result = AgentConfigurationReader.ReadFile(file);
+    foreach (var problem in result.Problems) Console.Error.WriteLine($"decantd: {problem}");
+    foreach (var warning in result.Warnings) Console.Error.WriteLine($"decantd: warning: {warning}");
+    return result.Configuration;
+}
+
+static async Task<int> RunAsync(AgentConfiguration configuration)
+{
+    using var ownership = DataDirectoryLock.TryTake(configuration.DataDirectory);
+    var refusal = ownership is null
+        ? $"another agent uses {configuration.DataDirectory}"
+        : configuration.Listen.Unix is { } socket ? UnixListener.MakeRoom(socket) : null;
+    if (refusal is not null)
+    {
+        Console.Error.WriteLine($"decantd: {refusal}; stop it first, or give this one its own data_dir and listen addresses");
+        return 1;
+    }
+
+    await using var log = AgentLogging.Create(configuration.Logging);
+    var builder = WebApplication.CreateSlimBuilder();
+    builder.Host.UseSerilog(log);
+    builder.WebHost.ConfigureKestrel(kestrel =>
+    {
+        // Plain HTTP/2 on a unix socket and on loopback only. Mutual TLS on other addresses has its place here.
+        if (configuration.Listen.Unix is { } path) kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http2);
+        if (configuration.Listen.Tcp is { } address) kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
+        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+    });
+
+    var services = builder.Services;
+    services.AddSystemd();
+    services.AddHostedService(_ => new SystemdWatchdog(new SystemdNotifier(), TimeProvider.System));
+    services.AddSingleton(TimeProvider.System);
+    services.AddSingleton(configuration);
+    services.AddSingleton(new AgentIdentity(configuration.Host, TimeProvider.System.GetUtcNow()));
+
+    services.AddSingleton(_ => AgentDatabase.Open(Path.Combine(configuration.DataDirectory, "agent.db")));
+    services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
+    services.AddSingleton<OperationRunner>();
+    services.AddSingleton<OperationCalls>();
+    services.AddHostedService<AgentLifetime>();
+
+    services.AddGrpc(grpc =>
+    {
+        grpc.Interceptors.Add<ErrorInterceptor>();
+        grpc.MaxReceiveMessageSize = 4 << 20;
+    });
+    services.AddGrpcHealthChecks();
+    services.AddGrpcReflection();
+
+    await using var app = builder.Build();
+    app.MapGrpcService<OperationsService>();
+    app.MapGrpcHealthChecksService();
+    app.MapGrpcReflectionService();
+    try
+    {
+        await app.RunAsync();
+        return 0;
+    }
+    catch (IOException exception)
+    {
+        // Kestrel's word for an address that cannot be bound.
+        Console.Error.WriteLine($"decantd: cannot listen: {exception.Message}; another agent may run here, or listen.tcp in agent.yml is taken");
+        return 1;
+    }
+}

@@ -1,0 +1,67 @@
+using Decant.Agent.Configuration;
+
+namespace Decant.Agent.Hosting;
+
+/// <summary>What decantd was asked to do on its command line.</summary>
+internal abstract record AgentArguments
+{
+    /// <summary>The help text.</summary>
+    public const string Usage = """
+        decantd, the Decant agent: owns the releases and the release processes of this host.
+
+        usage: decantd [--config FILE]                  run (FILE defaults to /etc/decant/agent.yml)
+               decantd --check-config [--config FILE]   report every error in the configuration
+               decantd --version | --help
+        """;
+
+    private AgentArguments()
+    {
+    }
+
+    /// <summary>Reads the arguments.</summary>
+    public static AgentArguments Parse(IReadOnlyList<string> arguments)
+    {
+        var file = AgentConfiguration.DefaultFile;
+        var checkOnly = false;
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            switch (arguments[i])
+            {
+                case "--config" when i + 1 < arguments.Count:
+                    file = Path.GetFullPath(arguments[++i]);
+                    break;
+                case var argument when argument.StartsWith("--config=", StringComparison.Ordinal):
+                    file = Path.GetFullPath(argument["--config=".Length..]);
+                    break;
+                case "--config":
+                    return new Wrong("--config needs a file");
+                case "--check-config":
+                    checkOnly = true;
+                    break;
+                case "--version":
+                    return new ShowVersion();
+                case "--help" or "-h":
+                    return new ShowHelp();
+                case var other:
+                    return new Wrong($"unknown argument \"{other}\"");
+            }
+        }
+
+        return checkOnly ? new CheckConfiguration(file) : new Run(file);
+    }
+
+    /// <summary>Run as the agent.</summary>
+    public sealed record Run(string ConfigurationFile) : AgentArguments;
+
+    /// <summary>Report what is wrong with the configuration.</summary>
+    public sealed record CheckConfiguration(string ConfigurationFile) : AgentArguments;
+
+    /// <summary>Print the version.</summary>
+    public sealed record ShowVersion : AgentArguments;
+
+    /// <summary>Print the help.</summary>
+    public sealed record ShowHelp : AgentArguments;
+
+    /// <summary>They make no sense.</summary>
+    public sealed record Wrong(string Reason) : AgentArguments;
+}

@@ -1,0 +1,62 @@
+using Decant.Agent.Configuration;
+using Decant.Agent.Operations;
+
+namespace Decant.Agent.Hosting;
+
+/// <summary>
+/// What the agent does before it takes calls (find what its predecessor left unfinished) and says when it is ready; and its end: operations
+/// are interrupted and journaled, releases go on.
+/// </summary>
+internal sealed partial class AgentLifetime(
+    AgentConfiguration configuration,
+    AgentIdentity identity,
+    OperationJournal journal,
+    OperationRunner runner,
+    TimeProvider time,
+    ILogger<AgentLifetime> logger) : IHostedLifecycleService
+{
+    /// <inheritdoc/>
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        foreach (var operation in journal.MarkInterrupted(time.GetUtcNow()))
+            LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        if (configuration.Listen.Unix is { } socket) UnixListener.Restrict(socket);
+        LogReady(
+            identity.Host,
+            AgentIdentity.Version,
+            Environment.ProcessId,
+            string.Join(" and ", new[] { configuration.Listen.Unix, configuration.Listen.Tcp?.ToString() }.Where(l => l is not null)));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        LogStopping(identity.Host);
+        await runner.DisposeAsync();
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    [LoggerMessage(1, LogLevel.Information, "agent is ready: host {Host}, version {Version}, pid {Pid}, listening on {Listeners}")]
+    private partial void LogReady(string host, string version, int pid, string listeners);
+
+    [LoggerMessage(2, LogLevel.Information, "agent is stopping: host {Host}; its releases go on")]
+    private partial void LogStopping(string host);
+
+    [LoggerMessage(3, LogLevel.Warning, "{Kind} was interrupted by the agent's last end: operation {Operation}, deployment {Deployment}, {Subject}")]
+    private partial void LogInterrupted(OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject);
+}
