@@ -1,0 +1,40 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+
+namespace Decant.Controller.Planning;
+
+/// <summary>Reads the observed fleet for planning.</summary>
+internal static class Observed
+{
+    /// <summary>The manifest's hosts with what was seen there, in its order, and a refusal for each that was not seen.</summary>
+    public static (IReadOnlyList<(ManifestHost Host, HostObservation.Seen Observation)> Seen, IReadOnlyList<PlanRefusal> Refusals) Hosts(
+        DeploymentManifest manifest, FleetObservation fleet)
+    {
+        var seen = new List<(ManifestHost, HostObservation.Seen)>();
+        var refusals = new List<PlanRefusal>();
+        foreach (var host in manifest.Hosts)
+        {
+            if (Host(host, fleet, out var refusal) is { } observation) seen.Add((host, observation));
+            else refusals.Add(refusal!);
+        }
+
+        return (seen, refusals);
+    }
+
+    /// <summary>What was seen on one host; null, and a refusal, when nothing was.</summary>
+    public static HostObservation.Seen? Host(ManifestHost host, FleetObservation fleet, out PlanRefusal? refusal)
+    {
+        var observation = fleet.Hosts.GetValueOrDefault(host.Name);
+        refusal = observation switch
+        {
+            HostObservation.Seen => null,
+            HostObservation.Unreachable unreachable => PlanRefusals.Unreachable(host, unreachable.Error),
+            _ => PlanRefusals.NotObserved(host.Name),
+        };
+        return observation as HostObservation.Seen;
+    }
+
+    /// <summary>Hosts whose instance is healthy: what a balancer can send to.</summary>
+    public static IReadOnlySet<HostName> Serving(FleetObservation fleet)
+        => fleet.Hosts.Where(h => h.Value is HostObservation.Seen { Running.Healthy: true }).Select(h => h.Key).ToHashSet();
+}

@@ -1,0 +1,52 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Errors;
+using Decant.Names;
+using Grpc.Core;
+
+namespace Decant.Controller.Planning;
+
+/// <summary>The reasons for which a host cannot be planned, in words.</summary>
+internal static class PlanRefusals
+{
+    public static PlanRefusal Unreachable(ManifestHost host, OperatorError error) => new(
+        host.Name,
+        new OperatorError(
+            StatusCode.Unavailable,
+            "HOST_UNREACHABLE",
+            $"{host.Name}: its agent at {host.Agent} does not answer: {error.Message}",
+            $"see that decantd runs on {host.Name} and is reachable at {host.Agent}, or take {host.Name} out of the manifest; nothing was touched")
+            .With("host", host.Name.Value));
+
+    public static PlanRefusal NotObserved(HostName host) => new(
+        host,
+        new OperatorError(
+            StatusCode.Internal,
+            "HOST_NOT_OBSERVED",
+            $"{host}: nothing is known of it, because its agent was not asked",
+            "run the command again")
+            .With("host", host.Value));
+
+    public static PlanRefusal NotInManifest(HostName host) => new(
+        host,
+        new OperatorError(
+            StatusCode.NotFound,
+            "HOST_NOT_IN_MANIFEST",
+            $"{host}: the manifest has no such host",
+            $"put {host} back into the manifest, or see to it by hand: it stays as it is")
+            .With("host", host.Value));
+
+    public static PlanRefusal NotStaged(ManifestHost host, AppName app, ReleaseId release) => new(
+        host.Name,
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "RELEASE_NOT_STAGED",
+            $"{host.Name}: cannot go back to {app} {release}, which is not on it any more",
+            $"deploy the archive of {release}: decant deploy stages it again")
+            .With("host", host.Name.Value).With("release", release.ToString()));
+
+    public static PlanRefusal NamedTwice(HostName host) => new(
+        host,
+        new OperatorError(StatusCode.InvalidArgument, "HOST_NAMED_TWICE", $"{host}: is to go back twice in one rollback", "name it once")
+            .With("host", host.Value));
+}
