@@ -22,7 +22,7 @@ internal sealed partial class ReleaseUploads(
         {
             var whole = new FileInfo(directories.Archive(app, digest));
             if (whole.Exists) return new Progress(whole.Length, true);
-            return new Progress(active.TryGetValue((app, digest), out var upload) && upload is not null ? upload.Safe : PartialLength(app, digest), false);
+            return new Progress(active.GetValueOrDefault((app, digest))?.Safe ?? PartialLength(app, digest), false);
         }
     }
 
@@ -33,7 +33,8 @@ internal sealed partial class ReleaseUploads(
     /// <param name="offset">Of the first byte that will come.</param>
     /// <param name="cancellation">Ends the reading of what is here already.</param>
     /// <exception cref="OperatorException">UPLOAD_IN_PROGRESS, OFFSET_MISMATCH, ARCHIVE_TOO_LARGE or DISK_FULL.</exception>
-    public async Task<ReleaseUpload> BeginAsync(AppName app, Sha256Digest digest, long totalBytes, long offset, CancellationToken cancellation)
+    public async Task<ReleaseUpload> BeginAsync(
+        AppName app, Sha256Digest digest, long totalBytes, long offset, CancellationToken cancellation)
     {
         if (totalBytes > limits.MaxArchiveBytes)
             throw ReleaseErrors.TooLarge($"the archive has {totalBytes} bytes; {limits.MaxArchiveBytes} are allowed");
@@ -48,7 +49,7 @@ internal sealed partial class ReleaseUploads(
             if (offset != here) throw ReleaseErrors.WrongOffset(offset, here);
             if (here > totalBytes) throw ReleaseErrors.MoreThanAnnounced(totalBytes);
             disk.Need(directories.Uploads, totalBytes - here + ReleaseLimits.ExpectedTreeBytes(totalBytes), $"release {digest.Prefix} of {app}");
-            var file = directories.OpenForAppending(directories.Partial(app, digest));
+            var file = directories.OpenPartial(directories.Partial(app, digest));
             try
             {
                 var upload = await ReleaseUpload.OpenAsync(this, app, digest, totalBytes, file, cancellation);

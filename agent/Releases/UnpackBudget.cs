@@ -3,14 +3,18 @@ namespace Decant.Agent.Releases;
 /// <summary>What an archive may still unpack to. Asked while unpacking, so that a bomb is stopped and not measured.</summary>
 /// <param name="limits">The limits.</param>
 /// <param name="archiveBytes">Size of the archive.</param>
-internal sealed class UnpackBudget(ReleaseLimits limits, long archiveBytes)
+/// <param name="checkDisk">Called from time to time; throws when the disk is too full to go on.</param>
+internal sealed class UnpackBudget(ReleaseLimits limits, long archiveBytes, Action checkDisk)
 {
+    private const long DiskCheckedEvery = 32 << 20;
+
     // Small archives of zeros (an empty tar is 10 KiB) have a ratio that says nothing.
     private const long RatioMattersFrom = 1 << 20;
 
     private readonly long maxByRatio = Math.Max(RatioMattersFrom, archiveBytes * limits.MaxRatio);
     private int entries;
     private long bytes;
+    private long nextDiskCheck = DiskCheckedEvery;
 
     /// <summary>Counts bytes that were unpacked.</summary>
     public void SpendBytes(long count) => Check(bytes += count);
@@ -28,5 +32,8 @@ internal sealed class UnpackBudget(ReleaseLimits limits, long archiveBytes)
         if (total > limits.MaxUnpackedBytes) throw ReleaseErrors.TooLarge($"the archive unpacks to more than {limits.MaxUnpackedBytes} bytes");
         if (total > maxByRatio)
             throw ReleaseErrors.TooLarge($"the archive of {archiveBytes} bytes unpacks to more than {limits.MaxRatio} times its size");
+        if (total < nextDiskCheck) return;
+        nextDiskCheck = total + DiskCheckedEvery;
+        checkDisk();
     }
 }

@@ -137,7 +137,7 @@ public class HostileArchiveTests
             File.WriteAllBytes(archive, TarBuilder.Gzip(damaged));
             try
             {
-                ReleaseArchive.Unpack(archive, root, room.Limits, CancellationToken.None);
+                ReleaseArchive.Unpack(archive, root, room.Limits, DiskSpace.Real(room.Limits), CancellationToken.None);
             }
             catch (OperatorException exception)
             {
@@ -205,7 +205,7 @@ public class HostileArchiveTests
         var (root, archive) = (Path.Combine(room.Data, "tree"), Path.Combine(room.Data, "archive"));
         Directory.CreateDirectory(root);
         File.WriteAllBytes(archive, TarBuilder.Gzip(tar.ToArray()));
-        var unpacked = ReleaseArchive.Unpack(archive, root, room.Limits, CancellationToken.None);
+        var unpacked = ReleaseArchive.Unpack(archive, root, room.Limits, DiskSpace.Real(room.Limits), CancellationToken.None);
 
         Assert.That(unpacked.Bytes, Is.EqualTo(names.Count * 32));
         foreach (var name in names) Assert.That(File.ReadAllBytes(Path.Combine(root, name)), Is.EqualTo(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(name))), name);

@@ -28,7 +28,7 @@ internal sealed class StoreRoom : IReleaseUse, IDisposable
 
     public ReleaseStore Store { get; private set; } = null!;
 
-    public long FreeBytes { get; set; } = 1L << 50;
+    public Func<long> Free { get; set; } = () => 1L << 50;
 
     public Dictionary<SlotName, ReleaseId> Slots { get; } = [];
 
@@ -41,7 +41,7 @@ internal sealed class StoreRoom : IReleaseUse, IDisposable
     /// <summary>As after a restart of the agent.</summary>
     public void Reopen()
     {
-        var disk = new DiskSpace(_ => FreeBytes, Limits);
+        var disk = new DiskSpace(_ => Free(), Limits);
         Uploads = new ReleaseUploads(Directories, Limits, disk, Time, NullLogger<ReleaseUploads>.Instance);
         Store = new ReleaseStore(Directories, Uploads, Limits, disk, this, Time, NullLogger<ReleaseStore>.Instance);
     }
