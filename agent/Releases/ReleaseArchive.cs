@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Decant.Agent.Configuration;
 using Decant.Errors;
 
 namespace Decant.Agent.Releases;
@@ -26,7 +27,7 @@ internal static class ReleaseArchive
     /// <param name="cancellation">Looked at between pieces of a file.</param>
     /// <exception cref="OperatorException">ARCHIVE_UNSAFE, ARCHIVE_CORRUPT, ARCHIVE_TOO_LARGE or DISK_FULL; the tree may be there in part.</exception>
     public static Unpacked Unpack(
-        string archive, string root, ReleaseLimits limits, DiskSpace disk, CancellationToken cancellation)
+        string archive, string root, HostLimits limits, DiskSpace disk, CancellationToken cancellation)
     {
         using var file = new FileStream(archive, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = 0 });
         using var gzip = new GZipStream(file, CompressionMode.Decompress);
@@ -59,7 +60,7 @@ internal static class ReleaseArchive
             throw new InvalidDataException("the gzip data is truncated, or there is something after its end");
     }
 
-    private sealed class Unpacking(string root, ReleaseLimits limits, UnpackBudget budget, byte[] buffer)
+    private sealed class Unpacking(string root, HostLimits limits, UnpackBudget budget, byte[] buffer)
     {
         private readonly ArchiveTree tree = new();
         private long bytes;
@@ -138,8 +139,8 @@ internal static class ReleaseArchive
         private void Make(IReadOnlyList<string> directories)
         {
             foreach (var directory in directories) Directory.CreateDirectory(Full(directory));
-            if (tree.Count > limits.MaxEntries)
-                throw ReleaseErrors.TooLarge($"the archive has more than {limits.MaxEntries} files and directories");
+            if (tree.Count > limits.Entries)
+                throw ReleaseErrors.TooLarge($"the archive has more than {limits.Entries} files and directories");
         }
 
         private string Full(string path) => Path.Combine(root, path);

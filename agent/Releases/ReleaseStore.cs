@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Decant.Agent.Configuration;
 using Decant.Agent.Operations;
 using Decant.Errors;
 using Decant.Names;
@@ -12,7 +13,7 @@ namespace Decant.Agent.Releases;
 internal sealed partial class ReleaseStore(
     ReleaseDirectories directories,
     ReleaseUploads uploads,
-    ReleaseLimits limits,
+    HostLimits limits,
     DiskSpace disk,
     IReleaseUse use,
     TimeProvider time,
@@ -46,7 +47,7 @@ internal sealed partial class ReleaseStore(
         if (!complete) throw ReleaseErrors.UploadIncomplete(id, offset);
         try
         {
-            disk.Need(directories.Releases, ReleaseLimits.ExpectedTreeBytes(offset), $"unpacking release {id} of {app}");
+            disk.Need(directories.Releases, DiskSpace.ExpectedTreeBytes(offset), $"unpacking release {id} of {app}");
             message($"unpacking {offset} bytes");
             var staged = await Task.Run(() => Publish(app, id, cancellation), cancellation);
             message($"staged {staged.Entries} entries, {staged.UnpackedBytes} bytes");

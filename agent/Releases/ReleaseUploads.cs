@@ -1,3 +1,4 @@
+using Decant.Agent.Configuration;
 using Decant.Errors;
 using Decant.Names;
 
@@ -5,8 +6,11 @@ namespace Decant.Agent.Releases;
 
 /// <summary>Archives that are being received or wait to be staged.</summary>
 internal sealed partial class ReleaseUploads(
-    ReleaseDirectories directories, ReleaseLimits limits, DiskSpace disk, TimeProvider time, ILogger<ReleaseUploads> logger)
+    ReleaseDirectories directories, HostLimits limits, DiskSpace disk, TimeProvider time, ILogger<ReleaseUploads> logger)
 {
+    /// <summary>Uploads that nobody went on with for this long are deleted when the agent starts.</summary>
+    public static readonly TimeSpan KeptFor = TimeSpan.FromDays(7);
+
     private readonly Lock gate = new();
     private readonly Dictionary<(AppName App, Sha256Digest Digest), ReleaseUpload?> active = [];
 
@@ -36,8 +40,8 @@ internal sealed partial class ReleaseUploads(
     public async Task<ReleaseUpload> BeginAsync(
         AppName app, Sha256Digest digest, long totalBytes, long offset, CancellationToken cancellation)
     {
-        if (totalBytes > limits.MaxArchiveBytes)
-            throw ReleaseErrors.TooLarge($"the archive has {totalBytes} bytes; {limits.MaxArchiveBytes} are allowed");
+        if (totalBytes > limits.ArchiveBytes)
+            throw ReleaseErrors.TooLarge($"the archive has {totalBytes} bytes; {limits.ArchiveBytes} are allowed");
         lock (gate)
         {
             if (!active.TryAdd((app, digest), null)) throw ReleaseErrors.UploadInProgress(digest);
@@ -48,7 +52,7 @@ internal sealed partial class ReleaseUploads(
             var here = PartialLength(app, digest);
             if (offset != here) throw ReleaseErrors.WrongOffset(offset, here);
             if (here > totalBytes) throw ReleaseErrors.MoreThanAnnounced(totalBytes);
-            disk.Need(directories.Uploads, totalBytes - here + ReleaseLimits.ExpectedTreeBytes(totalBytes), $"release {digest.Prefix} of {app}");
+            disk.Need(directories.Uploads, totalBytes - here + DiskSpace.ExpectedTreeBytes(totalBytes), $"release {digest.Prefix} of {app}");
             var file = directories.OpenPartial(directories.Partial(app, digest));
             try
             {
@@ -81,7 +85,7 @@ internal sealed partial class ReleaseUploads(
     public void DeleteStale()
     {
         if (!Directory.Exists(directories.Uploads)) return;
-        var oldest = time.GetUtcNow() - limits.UploadsKept;
+        var oldest = time.GetUtcNow() - KeptFor;
         foreach (var directory in new DirectoryInfo(directories.Uploads).EnumerateDirectories())
         {
             foreach (var file in directory.EnumerateFiles().Where(f => f.LastWriteTimeUtc < oldest.UtcDateTime))

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
+using Decant.Agent.Configuration;
 using Decant.Agent.Releases;
 using Decant.Errors;
 
@@ -10,7 +11,7 @@ public class HostileArchiveTests
     private StoreRoom room = null!;
 
     [SetUp]
-    public void Open() => room = new StoreRoom(new ReleaseLimits { MaxUnpackedBytes = 64 << 20, MaxEntries = 500 });
+    public void Open() => room = new StoreRoom(new HostLimits { UnpackedBytes = 64 << 20, Entries = 500, Ratio = 100 });
 
     [TearDown]
     public void Close() => room.Dispose();
