@@ -1,4 +1,5 @@
 using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Errors;
 using Decant.Names;
@@ -49,7 +50,8 @@ internal sealed record ManifestSource(string Path, string Text);
 /// <param name="Host">The host.</param>
 /// <param name="From">Null: nothing.</param>
 /// <param name="To">Null: nothing.</param>
-internal sealed record PlannedCutover(HostName Host, ReleaseId? From, ReleaseId? To);
+/// <param name="Slot">The settings that it ran with; null: nothing ran.</param>
+internal sealed record PlannedCutover(HostName Host, ReleaseId? From, ReleaseId? To, SlotSettings? Slot);
 
 /// <summary>A step run as the journal has it.</summary>
 /// <param name="Deployment">Its deployment.</param>

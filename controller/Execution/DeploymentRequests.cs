@@ -18,8 +18,3 @@ internal sealed record DeployRequest(
 /// <param name="Manifest">The same, read.</param>
 /// <param name="To">Version that every host goes to; null: on each host the newest known-good release that does not run.</param>
 internal sealed record RollbackRequest(ManifestSource Source, DeploymentManifest Manifest, ReleaseVersion? To);
-
-/// <summary>A host that a deployment changed, and what it ran before.</summary>
-/// <param name="Host">The host.</param>
-/// <param name="Before">Null: nothing ran, so the slot is emptied.</param>
-internal sealed record TouchedHost(HostName Host, ReleaseId? Before);

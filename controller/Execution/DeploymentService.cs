@@ -1,24 +1,236 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
+using Decant.Controller.State;
+using Decant.Errors;
 using Decant.Names;
+using Grpc.Core;
 
 namespace Decant.Controller.Execution;
 
 /// <summary>What commands call: observes, plans, takes the app's lock, journals and executes.</summary>
-internal sealed class DeploymentService
+/// <param name="state">Where the locks are.</param>
+/// <param name="journal">The journal.</param>
+/// <param name="fleets">The fleet, given where a release's archive is (null: it is staged already).</param>
+/// <param name="time">Clock and timers.</param>
+/// <param name="random">Makes deployment ids.</param>
+/// <param name="options">What happens when an agent cannot be reached.</param>
+/// <param name="sink">Gets the events.</param>
+internal sealed class DeploymentService(
+    StateDirectory state,
+    DeploymentJournal journal,
+    Func<ArchiveFile?, IFleet> fleets,
+    TimeProvider time,
+    Random random,
+    ExecutorOptions options,
+    Action<DeploymentEvent> sink)
 {
     /// <summary>What a deployment would do; touches nothing.</summary>
-    /// <exception cref="Errors.OperatorException">A host or balancer cannot be reached.</exception>
-    public Task<Plan> PlanAsync(DeployRequest request, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <exception cref="OperatorException">A host or balancer cannot be reached, or lacks what the manifest names.</exception>
+    public async Task<Plan> PlanAsync(DeployRequest request, CancellationToken cancellation)
+        => await PlanAsync(fleets(request.Archive), request, cancellation) is var (plan, _) ? plan : throw new InvalidOperationException();
 
     /// <summary>Rolls a release out. Every way it can end is an outcome; refusals are exceptions.</summary>
-    /// <exception cref="Errors.OperatorException">
+    /// <exception cref="OperatorException">
     /// Refused before anything was touched: RELEASE_FAILED_BEFORE, DEPLOYMENT_RUNS, HOST_UNREACHABLE; see <see cref="ExitCodes"/>.
     /// </exception>
-    public Task<DeploymentOutcome> DeployAsync(DeployRequest request, StopSignal stop) => throw new NotImplementedException();
-
-    /// <summary>Goes on with a deployment that was stopped, aborted or interrupted.</summary>
-    public Task<DeploymentOutcome> ResumeAsync(DeploymentId id, StopSignal stop) => throw new NotImplementedException();
+    public async Task<DeploymentOutcome> DeployAsync(DeployRequest request, StopSignal stop)
+    {
+        var (manifest, release) = (request.Manifest, request.Release);
+        using var turn = AppLock.Take(state, manifest.App, $"deploying {manifest.App} {release.Version}", time);
+        if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(FailedBefore(failed));
+        var fleet = fleets(request.Archive);
+        var (plan, survey) = await PlanAsync(fleet, request, stop.Stop);
+        return await BeginAsync(fleet, manifest, request.Source, request.Archive?.Path, plan, survey, stop);
+    }
 
     /// <summary>Takes hosts back to what they ran before.</summary>
-    public Task<DeploymentOutcome> RollbackAsync(RollbackRequest request, StopSignal stop) => throw new NotImplementedException();
+    /// <exception cref="OperatorException">Refused before anything was touched.</exception>
+    public async Task<DeploymentOutcome> RollbackAsync(RollbackRequest request, StopSignal stop)
+    {
+        var manifest = request.Manifest;
+        using var turn = AppLock.Take(state, manifest.App, $"rolling {manifest.App} back", time);
+        var fleet = fleets(null);
+        var survey = await SurveyAsync(fleet, manifest, stop.Stop);
+        var result = request.To is null
+            ? Planner.MakeRollbackToLastGood(manifest, survey.Fleet)
+            : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey));
+        var plan = PlanOf(result);
+        if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
+        return await BeginAsync(fleet, manifest, request.Source, null, plan, survey, stop);
+    }
+
+    /// <summary>Goes on with a deployment that was stopped, aborted, interrupted, or left partly rolled back.</summary>
+    /// <exception cref="OperatorException">NOT_RESUMABLE, DEPLOYMENT_RUNS or HOST_UNREACHABLE.</exception>
+    public async Task<DeploymentOutcome> ResumeAsync(DeploymentId id, StopSignal stop)
+    {
+        if (journal.Find(id) is not { } known) throw new OperatorException(Unknown(id));
+        using var turn = AppLock.Take(state, known.App, $"resuming {id}", time);
+        var record = journal.Find(id)!;
+        if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
+        var manifest = ManifestReader.Read(record.Manifest.Text) switch
+        {
+            ManifestResult.Valid valid => valid.Manifest,
+            ManifestResult.Invalid invalid => throw new OperatorException(invalid.ToOperatorError(record.Manifest.Path)),
+            var other => throw new InvalidOperationException($"manifest result {other} is not known"),
+        };
+
+        var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
+        var survey = await SurveyAsync(fleet, manifest, stop.Stop);
+        var steps = journal.StepsOf(id);
+        var earlier = EarlierAttempts.Of(steps, manifest, survey);
+        var plan = EarlierAttempts.WithoutRepeatedMigration(
+            PutBack.AddTo(PlanAgain(record, manifest, survey), manifest, earlier), steps, manifest);
+        var cutovers = Cutovers(plan, survey, record.Cutovers);
+        journal.Update(id, r => r with
+        {
+            Status = DeploymentStatus.Running,
+            Attempt = r.Attempt + 1,
+            EndedAt = null,
+            Message = "",
+            WhatNext = "",
+            Holder = ControllerProcess.Current(),
+            Cutovers = cutovers,
+        });
+        var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, cutovers.ToDictionary(c => c.Host), earlier);
+        return await new DeploymentExecutor(Parts(fleet), run, stop).RunAsync();
+    }
+
+    private async Task<DeploymentOutcome> BeginAsync(
+        IFleet fleet, DeploymentManifest manifest, ManifestSource source, string? archive, Plan plan, FleetSurvey survey, StopSignal stop)
+    {
+        var id = DeploymentIds.New(time, random);
+        var cutovers = Cutovers(plan, survey, []);
+        var run = new DeploymentRun(id, 1, manifest, plan, false, cutovers.ToDictionary(c => c.Host), []);
+        if (plan.IsEmpty) return NothingToDo(run);
+        journal.Begin(new DeploymentRecord(
+            id,
+            manifest.App,
+            plan.Intent,
+            plan.Release,
+            source,
+            archive,
+            string.Join('\n', PlanText.Of(plan)),
+            DeploymentStatus.Running,
+            1,
+            false,
+            time.GetUtcNow(),
+            null,
+            "",
+            "",
+            ControllerProcess.Current(),
+            cutovers));
+        return await new DeploymentExecutor(Parts(fleet), run, stop).RunAsync();
+    }
+
+    private DeploymentOutcome NothingToDo(DeploymentRun run)
+    {
+        var accounts = run.Manifest.Hosts.Select(h => new HostAccount(h.Name, run.Before.GetValueOrDefault(h.Name))).ToList();
+        var outcome = new OutcomeReport(run, DeploymentStatus.NothingToDo, accounts, [], [], null, null).Outcome();
+        var events = new EventStream(run.Id, time, sink);
+        events.Tell((at, id) => new PlanMade(at, id, run.Plan, 1, IsRollback: false));
+        events.Tell((at, id) => new DeploymentEnded(at, id, outcome, TimeSpan.Zero));
+        return outcome;
+    }
+
+    private async Task<(Plan Plan, FleetSurvey Survey)> PlanAsync(IFleet fleet, DeployRequest request, CancellationToken cancellation)
+    {
+        var manifest = request.Manifest;
+        var survey = await SurveyAsync(fleet, manifest, cancellation);
+        var plan = PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, request.Release));
+        // What an earlier deployment took out of rotation and never put back is put back by the next one.
+        if (journal.List(manifest.App, 1) is [{ } last])
+            plan = PutBack.AddTo(plan, manifest, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
+        return (plan, survey);
+    }
+
+    private static async Task<FleetSurvey> SurveyAsync(IFleet fleet, DeploymentManifest manifest, CancellationToken cancellation)
+    {
+        var survey = await FleetSurvey.MakeAsync(fleet, manifest, cancellation);
+        return survey.Problems(manifest) is { Count: > 0 } problems ? throw new OperatorException(Joined(problems)) : survey;
+    }
+
+    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey)
+    {
+        if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
+        return PlanOf(record.Intent == PlanIntent.Deploy
+            ? Planner.MakeDeployment(manifest, survey.Fleet, record.Release!)
+            : Planner.MakeRollback(manifest, survey.Fleet, [.. record.Cutovers.Select(c => new HostRollback(c.Host, c.To, "was to go back"))]));
+    }
+
+    private static List<HostRollback> BackTo(ReleaseVersion version, DeploymentManifest manifest, FleetSurvey survey)
+    {
+        var back = new List<HostRollback>();
+        foreach (var host in manifest.Hosts)
+        {
+            var staged = ((HostObservation.Seen)survey.Fleet.Hosts[host.Name]).Staged.Where(r => r.Version == version).ToList();
+            if (staged.Count != 1) throw new OperatorException(NotOneRelease(host.Name, version, staged.Count));
+            if (survey.RunningOn(host.Name) is not { Healthy: true } running || running.Release != staged[0])
+                back.Add(new HostRollback(host.Name, staged[0], $"goes back to {version}"));
+        }
+
+        // Those that serve nothing first: they take no capacity away.
+        return [.. back.OrderBy(b => survey.RunningOn(b.Host) is { Healthy: true })];
+    }
+
+    private static List<PlannedCutover> Cutovers(Plan plan, FleetSurvey survey, IReadOnlyList<PlannedCutover> known)
+        => [.. known, .. plan.Waves.SelectMany(w => w.Hosts)
+            .Where(h => known.All(k => k.Host != h.Host))
+            .Select(h => new PlannedCutover(h.Host, survey.RunningOn(h.Host)?.Release, h.To, survey.RunningOn(h.Host)?.Slot))];
+
+    private static Plan PlanOf(PlanResult result) => result switch
+    {
+        PlanResult.Made made => made.Plan,
+        PlanResult.Partial partial => throw new OperatorException(Joined([.. partial.Refusals.Select(r => r.Error)])),
+        PlanResult.Refused refused => throw new OperatorException(Joined([.. refused.Refusals.Select(r => r.Error)])),
+        _ => throw new InvalidOperationException($"plan result {result} is not known"),
+    };
+
+    // The archive may have been removed since: that matters only when a host lacks the release, and its stage step says so.
+    private static async Task<ArchiveFile?> ArchiveOfAsync(DeploymentRecord record, CancellationToken cancellation)
+    {
+        if (record.ArchivePath is null || !File.Exists(record.ArchivePath)) return null;
+        var archive = await ArchiveFile.ReadAsync(record.ArchivePath, cancellation);
+        return archive.Release == record.Release ? archive : null;
+    }
+
+    private ExecutorParts Parts(IFleet fleet) => new(fleet, journal, time, options, sink);
+
+    private OperatorError? WhyNotResumable(DeploymentRecord record)
+    {
+        if (record.Status is not (DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted or DeploymentStatus.FailedPartly))
+            return NotResumable($"deployment {record.Id} is over: {record.Status}", "deploy again instead");
+        return journal.List(record.App, 1)[0].Id is var last && last != record.Id
+            ? NotResumable($"{record.App} was changed since by deployment {last}", "deploy again instead: it takes up what is missing")
+            : null;
+    }
+
+    private static OperatorError Unknown(DeploymentId id) => NotResumable($"the journal knows no deployment {id}", "`decant history` lists them");
+
+    private static OperatorError NotResumable(string message, string next) => new(StatusCode.FailedPrecondition, Refusals.NotResumable, message, next);
+
+    private static OperatorError FailedBefore(FailedRelease failed) => new(
+        StatusCode.FailedPrecondition,
+        Refusals.ReleaseFailedBefore,
+        $"{failed.App} {failed.Release} made deployment {failed.Deployment} fail at {failed.At:u}: {failed.Error.Message}",
+        "build a release that does better, or add --again to deploy this one all the same");
+
+    private static OperatorError NothingToGoBackTo(AppName app) => new(
+        StatusCode.FailedPrecondition,
+        Refusals.NothingToRollBackTo,
+        $"no host has an earlier good release of {app} to go back to",
+        $"`decant releases` lists what is there; deploy the archive of the one you want");
+
+    private static OperatorError NotOneRelease(HostName host, ReleaseVersion version, int count) => new OperatorError(
+        StatusCode.FailedPrecondition,
+        "RELEASE_NOT_STAGED",
+        count == 0 ? $"{host}: {version} is not on it" : $"{host}: {count} releases of version {version} are on it",
+        "deploy the archive of the one you want").With("host", host.Value);
+
+    private static OperatorError Joined(IReadOnlyList<OperatorError> errors)
+        => errors.Count == 1 ? errors[0] : errors[0] with
+        {
+            Message = string.Join('\n', errors.Select(e => e.Message)),
+            WhatNext = string.Join('\n', errors.Select(e => e.WhatNext).Where(n => n.Length > 0).Distinct()),
+        };
 }

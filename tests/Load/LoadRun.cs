@@ -53,10 +53,9 @@ public sealed class LoadRun
     public async Task<LoadReport> StopAsync()
     {
         await stop.CancelAsync();
-        var duration = clock.Elapsed;
         await scheduling;
         requests.Dispose();
-        lock (samples) lock (marks) return new LoadReport([.. samples], [.. marks], duration, maxInFlight);
+        lock (samples) lock (marks) return new LoadReport([.. samples], [.. marks], clock.Elapsed, maxInFlight);
     }
 
     private async Task ScheduleAsync(Traffic traffic, double rate)
@@ -71,7 +70,7 @@ public sealed class LoadRun
             var due = (long)((clock.Elapsed - begin).TotalSeconds * rate);
             for (; made < due; made++)
             {
-                var at = begin + TimeSpan.FromSeconds((made + 1) / rate);
+                var at = begin + TimeSpan.FromSeconds(made / rate);
                 running.Add(Task.Run(() => RequestAsync(traffic, at), CancellationToken.None));
             }
 

@@ -1,4 +1,3 @@
-using Decant.Agent.Configuration;
 using Decant.Agent.Releases;
 using Decant.Errors;
 using Decant.Names;
@@ -10,16 +9,16 @@ namespace Decant.Agent.Tests.Releases;
 /// <summary>A release store in a directory of its own, with a clock that moves a minute for each release.</summary>
 internal sealed class StoreRoom : IReleaseUse, IDisposable
 {
-    public StoreRoom(HostLimits? limits = null)
+    public StoreRoom(ReleaseLimits? limits = null)
     {
-        Limits = limits ?? new HostLimits();
+        Limits = limits ?? new ReleaseLimits();
         Directories = new ReleaseDirectories(Data);
         Reopen();
     }
 
     public string Data { get; } = Directory.CreateTempSubdirectory("decant-test-").FullName;
 
-    public HostLimits Limits { get; }
+    public ReleaseLimits Limits { get; }
 
     public FakeTimeProvider Time { get; } = new(DateTimeOffset.UtcNow) { AutoAdvanceAmount = TimeSpan.FromMinutes(1) };
 
@@ -29,7 +28,7 @@ internal sealed class StoreRoom : IReleaseUse, IDisposable
 
     public ReleaseStore Store { get; private set; } = null!;
 
-    public Func<long> Free { get; set; } = () => 1L << 50;
+    public long FreeBytes { get; set; } = 1L << 50;
 
     public Dictionary<SlotName, ReleaseId> Slots { get; } = [];
 
@@ -42,7 +41,7 @@ internal sealed class StoreRoom : IReleaseUse, IDisposable
     /// <summary>As after a restart of the agent.</summary>
     public void Reopen()
     {
-        var disk = new DiskSpace(_ => Free(), Limits);
+        var disk = new DiskSpace(_ => FreeBytes, Limits);
         Uploads = new ReleaseUploads(Directories, Limits, disk, Time, NullLogger<ReleaseUploads>.Instance);
         Store = new ReleaseStore(Directories, Uploads, Limits, disk, this, Time, NullLogger<ReleaseStore>.Instance);
     }

@@ -1,0 +1,84 @@
+using Decant.Controller.State;
+using Decant.Names;
+using LiteDB;
+
+namespace Decant.Controller.Execution;
+
+/// <summary>What this machine's controllers have done and are doing: every step is in it before it starts and after it ends.</summary>
+internal sealed class DeploymentJournal(JournalDatabase database)
+{
+    private const int DeploymentsKept = 500;
+
+    /// <summary>Writes a deployment down before anything of it is done.</summary>
+    public void Begin(DeploymentRecord record) => database.Use(db =>
+    {
+        var deployments = Deployments(db);
+        deployments.Insert(JournalDocument.From(record));
+        foreach (var old in deployments.Query().OrderByDescending("_id").Offset(DeploymentsKept).ToList())
+        {
+            Steps(db).DeleteMany(Query.EQ(JournalDocument.Deployment, old["_id"]));
+            deployments.Delete(old["_id"]);
+        }
+
+        return true;
+    });
+
+    /// <summary>Replaces what is known of a deployment: a new attempt, the beginning of a rollback, its end.</summary>
+    public void Update(DeploymentId id, Func<DeploymentRecord, DeploymentRecord> change) => database.Use(db =>
+    {
+        var record = JournalDocument.ToDeployment(Deployments(db).FindById(id.Value));
+        return Deployments(db).Update(JournalDocument.From(change(record)));
+    });
+
+    /// <summary>Writes a step down, before it starts or after it ended.</summary>
+    public void Put(StepRecord step) => database.Use(db => Steps(db).Upsert(JournalDocument.From(step)));
+
+    /// <summary>One deployment; null when the journal does not know it.</summary>
+    public DeploymentRecord? Find(DeploymentId id)
+        => database.Use(db => Deployments(db).FindById(id.Value) is { } document ? Seen(JournalDocument.ToDeployment(document)) : null);
+
+    /// <summary>Deployments, newest first.</summary>
+    /// <param name="app">Of this app only; null: of all.</param>
+    /// <param name="limit">At most this many.</param>
+    public IReadOnlyList<DeploymentRecord> List(AppName? app, int limit) => database.Use(db =>
+    {
+        var query = Deployments(db).Query();
+        if (app is not null) query = query.Where(Query.EQ(JournalDocument.App, app.Value));
+        return query.OrderByDescending("_id").Limit(limit).ToEnumerable().Select(d => Seen(JournalDocument.ToDeployment(d))).ToList();
+    });
+
+    /// <summary>The steps of a deployment in the order in which they began.</summary>
+    public IReadOnlyList<StepRecord> StepsOf(DeploymentId id) => database.Use(db =>
+        Steps(db).Find(Query.EQ(JournalDocument.Deployment, id.Value)).Select(JournalDocument.ToStep)
+            .OrderBy(s => s.BeganAt).ThenBy(s => s.EndedAt ?? DateTimeOffset.MaxValue).ToList());
+
+    /// <summary>Remembers that a release made a deployment fail.</summary>
+    public void Remember(FailedRelease failed) => database.Use(db => Failed(db).Upsert(JournalDocument.From(failed)));
+
+    /// <summary>Forgets a failure: the release was deployed after all.</summary>
+    public void Forget(AppName app, ReleaseId release) => database.Use(db => Failed(db).Delete(JournalDocument.FailedId(app, release)));
+
+    /// <summary>How a release failed; null when it did not.</summary>
+    public FailedRelease? FailureOf(AppName app, ReleaseId release)
+        => database.Use(db => Failed(db).FindById(JournalDocument.FailedId(app, release)) is { } document ? JournalDocument.ToFailed(document) : null);
+
+    /// <summary>Releases of an app that failed, newest failure first.</summary>
+    public IReadOnlyList<FailedRelease> FailuresOf(AppName app) => database.Use(db =>
+        Failed(db).Find(Query.EQ(JournalDocument.App, app.Value)).Select(JournalDocument.ToFailed).OrderByDescending(f => f.At).ToList());
+
+    private static ILiteCollection<BsonDocument> Deployments(LiteDatabase database) => Collection(database, "deployments", JournalDocument.App);
+
+    private static ILiteCollection<BsonDocument> Steps(LiteDatabase database) => Collection(database, "steps", JournalDocument.Deployment);
+
+    private static ILiteCollection<BsonDocument> Failed(LiteDatabase database) => Collection(database, "failed_releases", JournalDocument.App);
+
+    private static ILiteCollection<BsonDocument> Collection(LiteDatabase database, string name, string index)
+    {
+        var collection = database.GetCollection(name);
+        collection.EnsureIndex(index);
+        return collection;
+    }
+
+    private static DeploymentRecord Seen(DeploymentRecord record)
+        => record.Status == DeploymentStatus.Running && !record.Holder.IsAlive ? record with { Status = DeploymentStatus.Interrupted } : record;
+}

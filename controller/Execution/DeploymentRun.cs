@@ -1,0 +1,42 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
+using Decant.Names;
+
+namespace Decant.Controller.Execution;
+
+/// <summary>What the executor walks.</summary>
+/// <param name="Id">The deployment.</param>
+/// <param name="Attempt">1, or more when it is resumed.</param>
+/// <param name="Manifest">The manifest.</param>
+/// <param name="Plan">What to do.</param>
+/// <param name="RollingBack">An earlier attempt spent the failure budget: the rollback goes on and the plan is left.</param>
+/// <param name="Before">What each host ran before the first attempt.</param>
+/// <param name="Earlier">Hosts that an earlier attempt touched, in that order, and what they run now.</param>
+internal sealed record DeploymentRun(
+    DeploymentId Id,
+    int Attempt,
+    DeploymentManifest Manifest,
+    Plan Plan,
+    bool RollingBack,
+    IReadOnlyDictionary<HostName, PlannedCutover> Before,
+    IReadOnlyList<TouchedEarlier> Earlier);
+
+/// <summary>A host that an earlier attempt of the same deployment touched.</summary>
+/// <param name="Host">The host.</param>
+/// <param name="Runs">What it runs now.</param>
+/// <param name="DrainedAt">Balancers at which its member is still out.</param>
+internal sealed record TouchedEarlier(HostName Host, ReleaseId? Runs, IReadOnlyList<HostName> DrainedAt);
+
+/// <summary>What the executor works with.</summary>
+/// <param name="Fleet">Agents, or a simulation.</param>
+/// <param name="Journal">Where every step is written down.</param>
+/// <param name="Time">Clock and timers.</param>
+/// <param name="Options">What happens when an agent cannot be reached.</param>
+/// <param name="Sink">Gets the events.</param>
+internal sealed record ExecutorParts(
+    IFleet Fleet,
+    DeploymentJournal Journal,
+    TimeProvider Time,
+    ExecutorOptions Options,
+    Action<DeploymentEvent> Sink);

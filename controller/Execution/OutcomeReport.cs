@@ -1,0 +1,78 @@
+using Decant.Controller.Planning;
+
+namespace Decant.Controller.Execution;
+
+/// <summary>Says how an attempt ended: what failed where, what state every host is in, what the operator can do. Pure.</summary>
+internal sealed class OutcomeReport(
+    DeploymentRun run,
+    DeploymentStatus status,
+    IReadOnlyList<HostAccount> accounts,
+    IReadOnlyList<StepFailure> failures,
+    IReadOnlyList<StepFailure> warnings,
+    StepResult? migration,
+    Exception? fault)
+{
+    /// <summary>The outcome.</summary>
+    public DeploymentOutcome Outcome()
+    {
+        var hosts = accounts.Select(a => a.Standing()).ToList();
+        var summary = string.Join(' ', Sentences(hosts).Where(s => s.Length > 0));
+        return new DeploymentOutcome(run.Id, status, summary, WhatNext(hosts), hosts, failures.Count == 0 ? null : failures[0]);
+    }
+
+    private string What => run.Plan.Intent == PlanIntent.Rollback && run.Plan.Release is null
+        ? $"the rollback of {run.Manifest.App}"
+        : $"{run.Manifest.App} {run.Plan.Release?.Version}";
+
+    private string Resume => $"decant resume {run.Id}";
+
+    private IEnumerable<string> Sentences(List<HostStanding> hosts) => status switch
+    {
+        DeploymentStatus.Succeeded => [Succeeded(hosts), .. PassedOver(hosts), .. warnings.Select(w => $"Not done: {Why(w)}.")],
+        DeploymentStatus.NothingToDo => [$"{What} runs on every host already: nothing to do."],
+        DeploymentStatus.FailedUntouched => [FirstFailure, "No instance was touched: every host keeps serving what it served.", Migration],
+        DeploymentStatus.RolledBack => [FirstFailure, $"{Count(hosts.Count(h => h.Position == HostPosition.RolledBack))} rolled back: every host runs what it ran before.", Migration],
+        DeploymentStatus.FailedPartly => [Fault, FirstFailure, "Not everything is as it was before.", .. Left(hosts), Migration],
+        DeploymentStatus.Aborted => ["Aborted: steps that were running may or may not have been done.", FirstFailure, .. Left(hosts), Migration],
+        _ => ["Stopped between two steps.", FirstFailure, .. Left(hosts), Migration],
+    };
+
+    private string Succeeded(List<HostStanding> hosts)
+        => $"{What} runs on {Count(hosts.Count(h => h.Position is HostPosition.Done) + run.Plan.Untouched.Count)}.";
+
+    private static IEnumerable<string> PassedOver(List<HostStanding> hosts)
+        => hosts.Where(h => h.Position is not HostPosition.Done and not HostPosition.Untouched).Select(h => $"{h.Host} failed within the budget: {h.Detail}.");
+
+    private static IEnumerable<string> Left(List<HostStanding> hosts)
+        => hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => $"{h.Host}: {h.Detail}.");
+
+    private string FirstFailure => failures.Count == 0 ? "" : $"{char.ToUpperInvariant(Why(failures[0])[0])}{Why(failures[0])[1..]}.";
+
+    private string Fault => fault is null ? "" : $"The journal cannot be written, so nothing more was begun: {fault.Message}.";
+
+    private string Migration => migration switch
+    {
+        null => "",
+        { End.State: StepState.Unknown or StepState.Aborted } m => $"Whether the migration was run is not known: its agent is {m.Run.Step.Agent}.",
+        { End.Succeeded: true } when status != DeploymentStatus.Stopped => "The migration was run and stays: migrations are not undone.",
+        _ => "",
+    };
+
+    private string WhatNext(List<HostStanding> hosts) => status switch
+    {
+        DeploymentStatus.Succeeded when hosts.Any(h => h.Position is HostPosition.OutOfRotation or HostPosition.Unknown)
+            => "see to the hosts that failed, then run `decant deploy` again: it takes up what is missing",
+        DeploymentStatus.Stopped or DeploymentStatus.Aborted => $"`{Resume}` goes on",
+        DeploymentStatus.FailedPartly when fault is not null => $"make room for or repair the journal, then `{Resume}`",
+        DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes every host back; `decant show {run.Id}` has each step",
+        DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack when failures.Count > 0 && failures[0].Error.WhatNext.Length > 0
+            => $"{failures[0].Error.WhatNext}; `decant show {run.Id}` has each step",
+        DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack => $"`decant show {run.Id}` has each step",
+        _ => "",
+    };
+
+    private static string Why(StepFailure failure)
+        => $"{failure.Run.Step.Host}: {failure.Run.Step.Verb} {(failure.State == StepState.Unknown ? "cannot be followed" : "failed")}: {failure.Error.Message.TrimEnd('.')}";
+
+    private static string Count(int hosts) => hosts == 1 ? "1 host" : $"{hosts} hosts";
+}

@@ -1,0 +1,158 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Planning;
+using Decant.Errors;
+using Decant.Names;
+using Grpc.Core;
+
+namespace Decant.Controller.Execution;
+
+/// <summary>
+/// Runs single steps: journals each before it starts and after it ends, and asks for the same operation again when an agent
+/// cannot be reached in the middle of it.
+/// </summary>
+internal sealed class StepRunner(
+    IFleet fleet, DeploymentJournal journal, EventStream events, TimeProvider time, ExecutorOptions options, DeploymentId deployment, int attempt, StopSignal signal)
+{
+    private const int MostRepetitions = 3;
+
+    private readonly Lock gate = new();
+    private readonly List<StepRun> running = [];
+    private volatile bool halted;
+
+    /// <summary>The journal could not be written: nothing more is started.</summary>
+    public Exception? Fault { get; private set; }
+
+    /// <summary>No new step may start.</summary>
+    public bool IsHalted => halted || signal.Stop.IsCancellationRequested;
+
+    /// <summary>What runs now.</summary>
+    public IReadOnlyList<StepRun> Running
+    {
+        get
+        {
+            lock (gate) return [.. running];
+        }
+    }
+
+    /// <summary>Lets no new step start until <see cref="Proceed"/>; the running ones finish.</summary>
+    public void Halt() => halted = true;
+
+    /// <summary>Lets steps start again.</summary>
+    public void Proceed() => halted = Fault is not null;
+
+    /// <summary>Runs a step to its end; null when it was not begun because a stop was asked for.</summary>
+    public async Task<StepResult?> RunAsync(Step step, bool isRollback)
+    {
+        var run = new StepRun(step, DeploymentIds.Operation(deployment, attempt, step, isRollback, 0), attempt, isRollback);
+        var began = time.GetUtcNow();
+        lock (gate)
+        {
+            if (IsHalted) return null;
+            if (!TryJournal(run, began, null)) return null;
+            running.Add(run);
+            events.Tell((at, id) => new StepStarted(at, id, run));
+        }
+
+        var start = time.GetTimestamp();
+        var end = await EndAsync(run);
+        lock (gate)
+        {
+            running.Remove(run);
+            TryJournal(run, began, end);
+            events.Tell((at, id) => new StepEnded(at, id, run, end, time.GetElapsedTime(start)));
+        }
+
+        return new StepResult(run, end);
+    }
+
+    private async Task<StepEnd> EndAsync(StepRun run)
+    {
+        try
+        {
+            return await ReachEndAsync(run);
+        }
+        catch (OperationCanceledException) when (signal.Abort.IsCancellationRequested)
+        {
+            return new StepEnd(StepState.Aborted, "", false, Aborted, []);
+        }
+#pragma warning disable CA1031 // A bug in one host's step must not keep the others' ends out of the journal.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            var error = new OperatorError(StatusCode.Internal, "INTERNAL", $"unexpected: {exception.Message}", "please report this as a bug");
+            return new StepEnd(StepState.Unknown, "", false, error.With("host", run.Step.Host.Value), []);
+        }
+    }
+
+    private async Task<StepEnd> ReachEndAsync(StepRun run)
+    {
+        var operation = run.Operation;
+        var reconnect = new Reconnect(options, time);
+        for (var repetition = 0; ;)
+        {
+            var outcome = await fleet.RunAsync(run.Step, operation, deployment, progress => Progressed(run, reconnect, progress), signal.Abort);
+            switch (outcome)
+            {
+                case StepOutcome.Succeeded done:
+                    return new StepEnd(StepState.Succeeded, done.Detail, done.Unchanged, null, []);
+                // The agent died in the middle and says so. The work of a step is safe to repeat, except for a migration's.
+                case StepOutcome.Failed { Error.Reason: "OPERATION_INTERRUPTED" } interrupted when run.Step is not MigrateStep && repetition < MostRepetitions:
+                    operation = DeploymentIds.Operation(deployment, attempt, run.Step, run.IsRollback, ++repetition);
+                    events.Tell((at, id) => new StepRetried(at, id, run, TimeSpan.Zero, interrupted.Error));
+                    break;
+                case StepOutcome.Failed failed:
+                    return new StepEnd(StepState.Failed, "", false, failed.Error, failed.Tail);
+                case StepOutcome.Unknown unknown when reconnect.NextPause() is { } pause:
+                    events.Tell((at, id) => new StepRetried(at, id, run, pause, unknown.Error));
+                    await Task.Delay(pause, time, signal.Abort);
+                    break;
+                case StepOutcome.Unknown unknown:
+                    return new StepEnd(StepState.Unknown, "", false, unknown.Error, []);
+            }
+        }
+    }
+
+    private void Progressed(StepRun run, Reconnect reconnect, StepProgress progress)
+    {
+        reconnect.Heard();
+        events.Tell((at, id) => new StepProgressed(at, id, run, progress));
+    }
+
+    private bool TryJournal(StepRun run, DateTimeOffset began, StepEnd? end)
+    {
+        try
+        {
+            journal.Put(new StepRecord(
+                deployment,
+                run.Step.Key,
+                run.Step.Host,
+                run.Step.Verb,
+                run.Step.Describe(),
+                run.Operation,
+                attempt,
+                run.IsRollback,
+                began,
+                end is null ? null : time.GetUtcNow(),
+                end));
+            return true;
+        }
+#pragma warning disable CA1031 // What cannot be journaled is not done; the deployment ends by saying so.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Fault ??= exception;
+            halted = true;
+            return false;
+        }
+    }
+
+    private static readonly OperatorError Aborted = new(
+        StatusCode.Cancelled, "ABORTED", "given up by the operator; the agent was asked to cancel it", "see `decant status`");
+}
+
+/// <summary>A step run and how it ended.</summary>
+internal sealed record StepResult(StepRun Run, StepEnd End)
+{
+    /// <summary>The same as a failure.</summary>
+    public StepFailure AsFailure() => new(Run, End.State, End.Error!, End.Tail);
+}

@@ -1,0 +1,70 @@
+using Decant.Names;
+using Decant.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Decant.Controller.Fleet;
+
+/// <summary>Sends an archive to an agent, from where an earlier try got to.</summary>
+internal static class ReleaseUpload
+{
+    private const int ChunkBytes = 256 * 1024;
+    private static readonly TimeSpan AskDeadline = TimeSpan.FromSeconds(10);
+
+    /// <summary>Sends what the agent does not have yet; false when it lacks something and there is no archive to send it from.</summary>
+    /// <exception cref="RpcException">The agent refused, or the connection broke: asking again goes on from the last good offset.</exception>
+    public static async Task<bool> SendAsync(
+        GrpcChannel channel, AppName app, ReleaseId release, ArchiveFile? archive, Action<StepProgress> progress, CancellationToken cancellation)
+    {
+        var releases = new Releases.ReleasesClient(channel);
+        var there = await releases.GetUploadAsync(
+            new GetUploadRequest { App = app.Value, Release = StepCalls.Of(release) },
+            deadline: DateTime.UtcNow + AskDeadline,
+            cancellationToken: cancellation);
+        if (there.Complete || there.Staged) return true;
+        if (archive is null || archive.Release != release) return false;
+
+        using var call = releases.Upload(cancellationToken: cancellation);
+        try
+        {
+            await WriteAsync(call.RequestStream, app, archive, (long)there.Offset, progress, cancellation);
+        }
+        // The stream ended under the writer: the call's own status says why.
+        catch (Exception exception) when (exception is InvalidOperationException or RpcException)
+        {
+        }
+
+        await call.ResponseAsync;
+        return true;
+    }
+
+    private static async Task WriteAsync(
+        IClientStreamWriter<UploadRequest> stream, AppName app, ArchiveFile archive, long offset, Action<StepProgress> progress, CancellationToken cancellation)
+    {
+        await using var file = new FileStream(archive.Path, new FileStreamOptions
+        {
+            Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
+            BufferSize = 0,
+        });
+        file.Position = offset;
+        var header = new UploadHeader
+        {
+            App = app.Value,
+            Release = StepCalls.Of(archive.Release),
+            TotalBytes = (ulong)archive.Size,
+            Offset = (ulong)offset,
+        };
+        await stream.WriteAsync(new UploadRequest { Header = header }, cancellation);
+        var buffer = new byte[ChunkBytes];
+        progress(new StepProgress.Upload(offset, archive.Size));
+        for (int read; (read = await file.ReadAtLeastAsync(buffer, ChunkBytes, throwOnEndOfStream: false, cancellation)) > 0;)
+        {
+            // Serialised before WriteAsync returns, so the buffer may be used again.
+            await stream.WriteAsync(new UploadRequest { Data = UnsafeByteOperations.UnsafeWrap(buffer.AsMemory(0, read)) }, cancellation);
+            progress(new StepProgress.Upload(file.Position, archive.Size));
+        }
+
+        await stream.CompleteAsync();
+    }
+}

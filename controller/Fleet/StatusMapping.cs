@@ -1,0 +1,58 @@
+using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
+using Decant.Names;
+using Decant.V1;
+
+namespace Decant.Controller.Fleet;
+
+/// <summary>What agents answer, as the planner sees it.</summary>
+internal static class StatusMapping
+{
+    /// <summary>A host's status.</summary>
+    public static HostObservation.Seen ToObservation(HostStatus status, ManifestHost host, AppName app)
+    {
+        var staged = status.Releases.Where(r => r.App == app.Value).ToList();
+        var running = status.Instances
+            .Where(i => i.App == app.Value && i.Slot == host.Slot.Name.Value)
+            .Select(ToRunning).FirstOrDefault();
+        var good = staged.Where(r => r.LastGood).Select(r => ToRelease(r.Release_)).FirstOrDefault(r => r is not null && r != running?.Release);
+        return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running, status);
+    }
+
+    /// <summary>A backend with its members.</summary>
+    public static BalancerObservation.Seen ToObservation(Backend backend)
+    {
+        var members = new Dictionary<MemberName, MemberStanding>();
+        foreach (var member in backend.Members)
+        {
+            if (MemberName.TryParse(member.Name, out var name, out _)) members[name] = ToStanding(member.State);
+        }
+
+        return new BalancerObservation.Seen(members, backend);
+    }
+
+    /// <summary>A release; null when the agent does not know which.</summary>
+    public static ReleaseId? ToRelease(ReleaseRef? release)
+        => release is not null && ReleaseVersion.TryParse(release.Version, out var version, out _) && Sha256Digest.TryParse(release.Digest, out var digest, out _)
+            ? new ReleaseId(version, digest)
+            : null;
+
+    private static RunningInstance? ToRunning(Instance instance)
+    {
+        if (instance.State is InstanceState.Stopped or InstanceState.Unspecified || ToRelease(instance.Release) is not { } release) return null;
+        var spec = instance.Spec ?? new SlotSpec();
+        return new RunningInstance(
+            release,
+            instance.State is InstanceState.Running,
+            new SlotSettings(
+                SlotName.Parse(instance.Slot), (int)spec.Port, spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution));
+    }
+
+    private static MemberStanding ToStanding(MemberState state) => state switch
+    {
+        MemberState.Ready => MemberStanding.Ready,
+        MemberState.Draining => MemberStanding.Draining,
+        MemberState.Maintenance => MemberStanding.Maintenance,
+        _ => MemberStanding.Down,
+    };
+}

@@ -1,0 +1,140 @@
+using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
+using Decant.Names;
+using Decant.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Decant.Controller.Fleet;
+
+/// <summary>Which call of the contract does a step: the one place that maps steps to requests.</summary>
+internal static class StepCalls
+{
+    /// <summary>Makes the call. A stage step's archive has been uploaded before.</summary>
+    public static AsyncServerStreamingCall<OperationEvent> Begin(
+        Step step, OperationRef operation, GrpcChannel channel, CancellationToken cancellation) => step switch
+        {
+            StageStep s => new Releases.ReleasesClient(channel).Stage(
+                new StageRequest { Operation = operation, App = s.App.Value, Release = Of(s.Release) }, cancellationToken: cancellation),
+            PreflightStep s => new Instances.InstancesClient(channel).Preflight(
+                new PreflightRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    Release = Of(s.Release),
+                    Spec = Of(s.At.Slot),
+                },
+                cancellationToken: cancellation),
+            MigrateStep s => new Instances.InstancesClient(channel).Migrate(
+                new MigrateRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    Release = Of(s.Release),
+                    Spec = Of(s.At.Slot),
+                    Expression = s.Migration.Expression,
+                    Timeout = Duration.FromTimeSpan(s.Migration.Timeout),
+                },
+                cancellationToken: cancellation),
+            DrainStep s => new Decant.V1.Balancers.BalancersClient(channel).Drain(
+                new DrainRequest
+                {
+                    Operation = operation,
+                    Balancer = s.Balancer.Balancer.Value,
+                    Backend = s.Balancer.Backend.Value,
+                    Member = s.Balancer.MemberOf(s.MemberHost).Value,
+                    Deadline = Duration.FromTimeSpan(s.Deadline),
+                    MinOthersUp = (uint)s.MinOthersUp,
+                    App = s.App.Value,
+                },
+                cancellationToken: cancellation),
+            UndrainStep s => new Decant.V1.Balancers.BalancersClient(channel).Undrain(
+                new UndrainRequest
+                {
+                    Operation = operation,
+                    Balancer = s.Balancer.Balancer.Value,
+                    Backend = s.Balancer.Backend.Value,
+                    Member = s.Balancer.MemberOf(s.MemberHost).Value,
+                    Deadline = Duration.FromTimeSpan(s.Deadline),
+                    App = s.App.Value,
+                },
+                cancellationToken: cancellation),
+            StopStep s => new Instances.InstancesClient(channel).Stop(
+                new StopRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    ScriptTimeout = Duration.FromTimeSpan(s.StopTimeout),
+                    TermTimeout = Duration.FromTimeSpan(s.TermTimeout),
+                },
+                cancellationToken: cancellation),
+            StartStep s => new Instances.InstancesClient(channel).Start(
+                new StartRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    Release = Of(s.Release),
+                    Spec = Of(s.At.Slot),
+                    Health = Of(s.Health),
+                },
+                cancellationToken: cancellation),
+            AwaitHealthyStep s => new Instances.InstancesClient(channel).AwaitHealthy(
+                new AwaitHealthyRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    Release = Of(s.Release),
+                    Health = Of(s.Health),
+                    Deadline = Duration.FromTimeSpan(s.Deadline),
+                    MinHealthy = Duration.FromTimeSpan(s.MinHealthy),
+                },
+                cancellationToken: cancellation),
+            PruneStep s => new Releases.ReleasesClient(channel).PruneReleases(
+                new PruneReleasesRequest { Operation = operation, App = s.App.Value, Keep = (uint)s.Keep }, cancellationToken: cancellation),
+            _ => throw new InvalidOperationException($"step {step.GetType().Name} has no call"),
+        };
+
+    /// <summary>A release as the contract has it.</summary>
+    public static ReleaseRef Of(ReleaseId release) => new() { Version = release.Version.Value, Digest = release.Digest.Value };
+
+    private static SlotSpec Of(SlotSettings slot)
+    {
+        var spec = new SlotSpec { Port = (uint)slot.Port, Node = slot.Node, NoDistribution = !slot.Distribution };
+        foreach (var (key, value) in slot.Environment) spec.Env[key] = value;
+        return spec;
+    }
+
+    private static HealthCheck Of(HealthPolicy health)
+    {
+        var check = new HealthCheck
+        {
+            Interval = Duration.FromTimeSpan(health.Interval),
+            StartInterval = Duration.FromTimeSpan(health.StartInterval),
+            Timeout = Duration.FromTimeSpan(health.Timeout),
+            Rise = (uint)health.Rise,
+            Fall = (uint)health.Fall,
+        };
+        switch (health.Check)
+        {
+            case HealthProbe.Http http:
+                check.Http = new HttpCheck { Path = http.Path, Status = (uint)http.Status, BodyContains = http.BodyContains, Host = http.HostHeader };
+                break;
+            case HealthProbe.Tcp:
+                check.Tcp = new TcpCheck();
+                break;
+            case HealthProbe.Rpc rpc:
+                check.Rpc = new RpcCheck { Expression = rpc.Expression };
+                break;
+            default:
+                throw new InvalidOperationException($"health check {health.Check.GetType().Name} has no message");
+        }
+
+        return check;
+    }
+}
