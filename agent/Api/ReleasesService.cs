@@ -26,7 +26,7 @@ internal sealed class ReleasesService(ReleaseStore store, ReleaseUploads uploads
     {
         var cancellation = context.CancellationToken;
         if (!await requestStream.MoveNext(cancellation) || requestStream.Current.Header is not { } header)
-            throw new OperatorException(OperatorError.BadRequest([new FieldError("header", "the first message must be the header")]));
+            throw Wrong("header", "the first message must be the header");
         var (app, release) = Read(header);
         if (StatusOf(app, release) is { Complete: true } complete) return complete;
 
@@ -34,9 +34,9 @@ internal sealed class ReleasesService(ReleaseStore store, ReleaseUploads uploads
         {
             while (await requestStream.MoveNext(cancellation))
             {
-                if (requestStream.Current.ContentCase != V1.UploadRequest.ContentOneofCase.Data || requestStream.Current.Data.Length > MaxPiece)
-                    throw new OperatorException(OperatorError.BadRequest([new FieldError("data", $"after the header come pieces of at most {MaxPiece} bytes")]));
-                await upload.WriteAsync(requestStream.Current.Data.Memory, cancellation);
+                if (requestStream.Current is not { ContentCase: V1.UploadRequest.ContentOneofCase.Data, Data: { Length: <= MaxPiece } data })
+                    throw Wrong("data", $"after the header come pieces of at most {MaxPiece} bytes");
+                await upload.WriteAsync(data.Memory, cancellation);
             }
 
             await upload.TryCompleteAsync();
@@ -102,6 +102,8 @@ internal sealed class ReleasesService(ReleaseStore store, ReleaseUploads uploads
         return calls.RunAsync(
             operation, async (report, stop) => await store.PruneAsync(app, (int)request.Keep, report.Message, stop), responseStream, context);
     }
+
+    private static OperatorException Wrong(string field, string reason) => new(OperatorError.BadRequest([new FieldError(field, reason)]));
 
     private static (AppName App, ReleaseId Release) Read(V1.UploadHeader header)
     {

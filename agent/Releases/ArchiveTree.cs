@@ -34,7 +34,8 @@ internal sealed class ArchiveTree
         .Where(n => n.Value.Kind == NodeKind.Directory && n.Key.Length > 0).Select(n => n.Key).Order(StringComparer.Ordinal);
 
     /// <summary>Symbolic links: path and target.</summary>
-    public IEnumerable<(string Path, string Target)> Links => nodes.Where(n => n.Value.Kind == NodeKind.Link).Select(n => (n.Key, n.Value.Target));
+    public IEnumerable<(string Path, string Target)> Links => nodes
+        .Where(n => n.Value.Kind == NodeKind.Link).Select(n => (n.Key, n.Value.Target));
 
     /// <summary>Judges an entry's name: relative, inside the tree, without tricks.</summary>
     /// <returns>The path with single slashes and without "./"; empty for the tree itself.</returns>
@@ -46,7 +47,8 @@ internal sealed class ArchiveTree
         var parts = name.Split('/').Where(p => p.Length > 0 && p != ".").ToArray();
         if (parts.Contains("..")) throw ReleaseErrors.Unsafe(name, "climbs with '..'");
         if (parts.Length > MaxDepth) throw ReleaseErrors.Unsafe(name, $"is more than {MaxDepth} directories deep");
-        if (parts.Any(p => Encoding.UTF8.GetByteCount(p) > MaxNameBytes)) throw ReleaseErrors.Unsafe(name, $"has a name longer than {MaxNameBytes} bytes");
+        if (parts.Any(p => Encoding.UTF8.GetByteCount(p) > MaxNameBytes))
+            throw ReleaseErrors.Unsafe(name, $"has a name longer than {MaxNameBytes} bytes");
         if (parts is [ReleaseMetadata.FileName, ..]) throw ReleaseErrors.Unsafe(name, "has a name that is the agent's own");
         return string.Join('/', parts);
     }
@@ -57,7 +59,8 @@ internal sealed class ArchiveTree
     {
         if (nodes.TryGetValue(path, out var known))
         {
-            if (known.Kind != NodeKind.Directory || (known.Explicit && path.Length > 0)) throw ReleaseErrors.Unsafe(path, "is in the archive twice");
+            if (known.Kind != NodeKind.Directory || (known.Explicit && path.Length > 0))
+                throw ReleaseErrors.Unsafe(path, "is in the archive twice");
             nodes[path] = known with { Explicit = true };
             return [];
         }
@@ -74,7 +77,8 @@ internal sealed class ArchiveTree
     /// <summary>Adds a symbolic link; its target is judged by <see cref="CheckLinks"/> when the tree is whole.</summary>
     public IReadOnlyList<string> AddLink(string path, string target)
     {
-        if (target.Length == 0 || target.Any(char.IsControl)) throw ReleaseErrors.Unsafe(path, "is a link to a name with control characters or to nothing");
+        if (target.Length == 0 || target.Any(char.IsControl))
+            throw ReleaseErrors.Unsafe(path, "is a link to a name with control characters or to nothing");
         if (target.StartsWith('/')) throw ReleaseErrors.Unsafe(path, $"is a link to the absolute path {ReleaseErrors.Shown(target)}");
         return Add(path, new Node(NodeKind.Link, Target: target));
     }
@@ -148,7 +152,8 @@ internal sealed class ArchiveTree
             }
             else if (known.Kind != NodeKind.Directory)
             {
-                throw ReleaseErrors.Unsafe(path, $"goes through {ReleaseErrors.Shown(parent)}, which is a {(known.Kind == NodeKind.Link ? "link" : "file")}");
+                var kind = known.Kind == NodeKind.Link ? "link" : "file";
+                throw ReleaseErrors.Unsafe(path, $"goes through {ReleaseErrors.Shown(parent)}, which is a {kind}");
             }
         }
 

@@ -20,7 +20,8 @@ internal static partial class DirectorySync
 
     private static void With(string directory, Func<int, int> call, string name)
     {
-        var descriptor = Open(directory, RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? OpenDirectoryArm : OpenDirectory);
+        var isArm = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
+        var descriptor = Open(directory, isArm ? OpenDirectoryArm : OpenDirectory);
         if (descriptor < 0) throw Failure("open", directory);
         try
         {

@@ -1,12 +1,20 @@
+using Decant.Agent.Configuration;
+
 namespace Decant.Agent.Releases;
 
 /// <summary>Whether the file system of the releases has room.</summary>
 /// <param name="freeBytes">Free bytes for this user, by a path that exists.</param>
 /// <param name="limits">The floor that is left alone.</param>
-internal sealed class DiskSpace(Func<string, long> freeBytes, ReleaseLimits limits)
+internal sealed class DiskSpace(Func<string, long> freeBytes, HostLimits limits)
 {
+    // Measured with releases of mix: 2.2.
+    private const int ExpectedRatio = 3;
+
+    /// <summary>What the tree of an archive is expected to need.</summary>
+    public static long ExpectedTreeBytes(long archiveBytes) => archiveBytes * ExpectedRatio;
+
     /// <summary>Asks the kernel.</summary>
-    public static DiskSpace Real(ReleaseLimits limits) => new(path => new DriveInfo(path).AvailableFreeSpace, limits);
+    public static DiskSpace Real(HostLimits limits) => new(path => new DriveInfo(path).AvailableFreeSpace, limits);
 
     /// <summary>Refuses work that would go below the floor.</summary>
     /// <param name="path">A directory there; it need not exist yet.</param>

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Decant.Agent.Configuration;
 using Decant.Errors;
 
 namespace Decant.Agent.Releases;
@@ -22,16 +23,18 @@ internal static class ReleaseArchive
     /// <param name="archive">The <c>.tar.gz</c>.</param>
     /// <param name="root">An empty directory that nobody else can write to.</param>
     /// <param name="limits">How much it may unpack to.</param>
+    /// <param name="disk">Asked again and again while it unpacks: how large it will be is not known before.</param>
     /// <param name="cancellation">Looked at between pieces of a file.</param>
-    /// <exception cref="OperatorException">ARCHIVE_UNSAFE, ARCHIVE_CORRUPT or ARCHIVE_TOO_LARGE; the tree may be there in part.</exception>
-    public static Unpacked Unpack(string archive, string root, ReleaseLimits limits, CancellationToken cancellation)
+    /// <exception cref="OperatorException">ARCHIVE_UNSAFE, ARCHIVE_CORRUPT, ARCHIVE_TOO_LARGE or DISK_FULL; the tree may be there in part.</exception>
+    public static Unpacked Unpack(
+        string archive, string root, HostLimits limits, DiskSpace disk, CancellationToken cancellation)
     {
         using var file = new FileStream(archive, new FileStreamOptions { Options = FileOptions.SequentialScan, BufferSize = 0 });
         using var gzip = new GZipStream(file, CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
         {
-            var budget = new UnpackBudget(limits, file.Length);
+            var budget = new UnpackBudget(limits, file.Length, () => disk.Need(root, 0, "unpacking"));
             var tar = new TarArchive(gzip, budget);
             var unpacked = new Unpacking(root, limits, budget, buffer).Run(tar, cancellation);
             CheckEnd(file, tar.Position);
@@ -57,7 +60,7 @@ internal static class ReleaseArchive
             throw new InvalidDataException("the gzip data is truncated, or there is something after its end");
     }
 
-    private sealed class Unpacking(string root, ReleaseLimits limits, UnpackBudget budget, byte[] buffer)
+    private sealed class Unpacking(string root, HostLimits limits, UnpackBudget budget, byte[] buffer)
     {
         private readonly ArchiveTree tree = new();
         private long bytes;
@@ -129,13 +132,15 @@ internal static class ReleaseArchive
             var size = new FileInfo(Full(from)).Length;
             budget.SpendBytes(size);
             File.Copy(Full(from), Full(to));
+            File.SetUnixFileMode(Full(to), ModeOf(to, (int)File.GetUnixFileMode(Full(from))));
             bytes += size;
         }
 
         private void Make(IReadOnlyList<string> directories)
         {
             foreach (var directory in directories) Directory.CreateDirectory(Full(directory));
-            if (tree.Count > limits.MaxEntries) throw ReleaseErrors.TooLarge($"the archive has more than {limits.MaxEntries} files and directories");
+            if (tree.Count > limits.Entries)
+                throw ReleaseErrors.TooLarge($"the archive has more than {limits.Entries} files and directories");
         }
 
         private string Full(string path) => Path.Combine(root, path);

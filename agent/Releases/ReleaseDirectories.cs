@@ -14,6 +14,8 @@ internal sealed class ReleaseDirectories
     /// <summary>Begins the name of a tree that is being deleted.</summary>
     public const string RemovingPrefix = ".removing-";
 
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     private readonly Lock gate = new();
 
     /// <summary>Uses a data directory; it is made when it is needed.</summary>
@@ -51,12 +53,14 @@ internal sealed class ReleaseDirectories
         }
     }
 
-    /// <summary>Opens a file in a directory that may not be there yet; nobody deletes the directory in between.</summary>
-    public Microsoft.Win32.SafeHandles.SafeFileHandle OpenForAppending(string path)
+    /// <summary>Opens a partial upload in a directory that may not be there yet; nobody deletes the directory in between.</summary>
+    public Microsoft.Win32.SafeHandles.SafeFileHandle OpenPartial(string path)
     {
         lock (gate)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            // Archives hold cookies, and perhaps more that is secret.
+            Directory.CreateDirectory(Uploads, OwnerOnly);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerOnly);
             return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         }
     }
@@ -68,7 +72,7 @@ internal sealed class ReleaseDirectories
         {
             Directory.CreateDirectory(Of(app));
             var path = Path.Combine(Of(app), $"{StagingPrefix}{Guid.NewGuid():N}");
-            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(path, OwnerOnly);
             return path;
         }
     }
@@ -97,6 +101,5 @@ internal sealed class ReleaseDirectories
         Directory.Delete(root, recursive: true);
     }
 
-    private static void Writable(string directory)
-        => File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    private static void Writable(string directory) => File.SetUnixFileMode(directory, OwnerOnly);
 }

@@ -10,7 +10,8 @@ internal static class ReleaseErrors
 {
     private const string BuildAgain = "the archive was deleted; build it again and upload it";
 
-    public static OperatorException Corrupt(string what, Exception? cause = null) => Refused(StatusCode.InvalidArgument, "ARCHIVE_CORRUPT", what, BuildAgain, cause);
+    public static OperatorException Corrupt(string what, Exception? cause = null) => Refused(
+        StatusCode.InvalidArgument, "ARCHIVE_CORRUPT", what, BuildAgain, cause);
 
     public static OperatorException Unsafe(string entry, string why) => new(
         new OperatorError(StatusCode.InvalidArgument, "ARCHIVE_UNSAFE", $"refused: entry {Shown(entry)} {why}", BuildAgain)
@@ -37,7 +38,10 @@ internal static class ReleaseErrors
             "announce the version that releases/start_erl.data names").With("expected", announced.Value).With("actual", Shown(actual)));
 
     public static OperatorException WrongArchitecture(string what) => Refused(
-        StatusCode.FailedPrecondition, "WRONG_ARCHITECTURE", what, "build the release for this host's architecture, or without ERTS (include_erts: false)");
+        StatusCode.FailedPrecondition,
+        "WRONG_ARCHITECTURE",
+        what,
+        "build the release for this host's architecture, or without ERTS (include_erts: false)");
 
     public static OperatorException WrongDigest(Sha256Digest expected, Sha256Digest actual) => new(
         new OperatorError(
@@ -47,7 +51,10 @@ internal static class ReleaseErrors
             "check that the file did not change while it was sent, and upload it again").With("expected", expected.Value).With("actual", actual.Value));
 
     public static OperatorException UploadInProgress(Sha256Digest digest) => Refused(
-        StatusCode.Aborted, "UPLOAD_IN_PROGRESS", $"somebody else is uploading {digest.Prefix} just now", "wait until that upload ends, then ask GetUpload");
+        StatusCode.Aborted,
+        "UPLOAD_IN_PROGRESS",
+        $"somebody else is uploading {digest.Prefix} just now",
+        "wait until that upload ends, then ask GetUpload");
 
     public static OperatorException WrongOffset(long sent, long expected) => new(
         new OperatorError(
@@ -96,7 +103,10 @@ internal static class ReleaseErrors
             "deploy a newer release successfully first").With("app", app.Value));
 
     public static OperatorException PathTaken(string path) => Refused(
-        StatusCode.FailedPrecondition, "RELEASE_PATH_TAKEN", $"{path} exists but is not a release that this agent staged", "move it away and stage again");
+        StatusCode.FailedPrecondition,
+        "RELEASE_PATH_TAKEN",
+        $"{path} exists but is not a release that this agent staged",
+        "move it away and stage again");
 
     /// <summary>Whether a file could not be written for lack of space or quota.</summary>
     public static bool IsDiskFull(this IOException exception)

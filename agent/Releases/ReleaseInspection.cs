@@ -24,7 +24,8 @@ internal static class ReleaseInspection
         var (erts, actual) = ReadStartData(root);
         FindScript(root, app);
         if (actual != version.Value) throw ReleaseErrors.WrongVersion(version, actual);
-        if (!Directory.Exists(Path.Combine(root, "releases", actual))) throw ReleaseErrors.NotARelease($"releases/start_erl.data names version {actual}, but there is no directory releases/{actual}");
+        if (!Directory.Exists(Path.Combine(root, "releases", actual)))
+            throw ReleaseErrors.NotARelease($"releases/start_erl.data names version {actual}, but there is no directory releases/{actual}");
         return new Found(erts, IncludesErts(root, erts, host));
     }
 
@@ -63,7 +64,8 @@ internal static class ReleaseInspection
         if (!Directory.Exists(Path.Combine(root, $"erts-{erts}")))
         {
             return Directory.EnumerateDirectories(root, "erts-*").FirstOrDefault() is { } other
-                ? throw ReleaseErrors.NotARelease($"releases/start_erl.data names ERTS {erts}, but the archive has {ReleaseErrors.Shown(Path.GetFileName(other))}")
+                ? throw ReleaseErrors.NotARelease(
+                    $"releases/start_erl.data names ERTS {erts}, but the archive has {ReleaseErrors.Shown(Path.GetFileName(other))}")
                 : false;
         }
 

@@ -19,7 +19,14 @@ internal sealed record ReleaseMetadata(
 
     /// <summary>Describes a release.</summary>
     public static ReleaseMetadata Of(StagedRelease release) => new(
-        release.App.Value, release.Id.Version.Value, release.Id.Digest.Value, release.ErtsVersion, release.IncludesErts, release.UnpackedBytes, release.Entries, release.StagedAt);
+        release.App.Value,
+        release.Id.Version.Value,
+        release.Id.Digest.Value,
+        release.ErtsVersion,
+        release.IncludesErts,
+        release.UnpackedBytes,
+        release.Entries,
+        release.StagedAt);
 
     /// <summary>Writes it into a tree.</summary>
     public void Write(string root)
@@ -36,11 +43,12 @@ internal sealed record ReleaseMetadata(
         try
         {
             using var file = File.OpenRead(Path.Combine(root, FileName));
-            if (JsonSerializer.Deserialize(file, ReleaseMetadataJson.Default.ReleaseMetadata) is not { Format: 1 } data) return (null, "its format is not known");
+            if (JsonSerializer.Deserialize(file, ReleaseMetadataJson.Default.ReleaseMetadata) is not { Format: 1 } data)
+                return (null, "its format is not known");
             var id = new ReleaseId(ReleaseVersion.Parse(data.Version), Sha256Digest.Parse(data.Digest));
-            return id.ToString() == Path.GetFileName(root)
-                ? (new StagedRelease(AppName.Parse(data.App), id, root, data.ErtsVersion, data.IncludesErts, data.UnpackedBytes, data.Entries, data.StagedAt), "")
-                : (null, $"it is {id} by its {FileName}");
+            if (id.ToString() != Path.GetFileName(root)) return (null, $"it is {id} by its {FileName}");
+            var app = AppName.Parse(data.App);
+            return (new StagedRelease(app, id, root, data.ErtsVersion, data.IncludesErts, data.UnpackedBytes, data.Entries, data.StagedAt), "");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException or FormatException)
         {

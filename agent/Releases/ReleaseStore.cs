@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Decant.Agent.Configuration;
 using Decant.Agent.Operations;
 using Decant.Errors;
 using Decant.Names;
@@ -11,13 +13,14 @@ namespace Decant.Agent.Releases;
 internal sealed partial class ReleaseStore(
     ReleaseDirectories directories,
     ReleaseUploads uploads,
-    ReleaseLimits limits,
+    HostLimits limits,
     DiskSpace disk,
     IReleaseUse use,
     TimeProvider time,
     ILogger<ReleaseStore> logger)
 {
     private readonly KeyedLock changing = new();
+    private readonly ConcurrentDictionary<string, string> unknown = new(StringComparer.Ordinal);
 
     /// <summary>What this host runs; a release that includes ERTS must be built for it.</summary>
     public ElfHeader Host { get; init; } = ElfHeader.OfThisHost;
@@ -44,7 +47,7 @@ internal sealed partial class ReleaseStore(
         if (!complete) throw ReleaseErrors.UploadIncomplete(id, offset);
         try
         {
-            disk.Need(directories.Releases, ReleaseLimits.ExpectedTreeBytes(offset), $"unpacking release {id} of {app}");
+            disk.Need(directories.Releases, DiskSpace.ExpectedTreeBytes(offset), $"unpacking release {id} of {app}");
             message($"unpacking {offset} bytes");
             var staged = await Task.Run(() => Publish(app, id, cancellation), cancellation);
             message($"staged {staged.Entries} entries, {staged.UnpackedBytes} bytes");
@@ -62,7 +65,8 @@ internal sealed partial class ReleaseStore(
 
     /// <summary>Releases of an app, or of all, newest first.</summary>
     public IReadOnlyList<StagedRelease> List(AppName? app)
-        => [.. (app is null ? Apps().SelectMany(ListOf) : ListOf(app)).OrderByDescending(r => r.StagedAt).ThenByDescending(r => r.Id.ToString(), StringComparer.Ordinal)];
+        => [.. (app is null ? Apps().SelectMany(ListOf) : ListOf(app))
+            .OrderByDescending(r => r.StagedAt).ThenByDescending(r => r.Id.ToString(), StringComparer.Ordinal)];
 
     /// <summary>One release; null when it is not staged here.</summary>
     public StagedRelease? TryGet(AppName app, ReleaseId id)
@@ -124,7 +128,8 @@ internal sealed partial class ReleaseStore(
 
     /// <summary>Slots that run a release or are meant to.</summary>
     public IReadOnlyList<SlotName> SlotsOf(StagedRelease release)
-        => [.. use.InUse(release.App).Where(u => u.Release == release.Id).Select(u => u.Slot).Distinct().OrderBy(s => s.Value, StringComparer.Ordinal)];
+        => [.. use.InUse(release.App)
+            .Where(u => u.Release == release.Id).Select(u => u.Slot).Distinct().OrderBy(s => s.Value, StringComparer.Ordinal)];
 
     /// <summary>Deletes what a crash left half made or half deleted. For the agent's start, before anything is staged.</summary>
     public void CleanUp()
@@ -136,7 +141,8 @@ internal sealed partial class ReleaseStore(
             foreach (var path in Directory.GetDirectories(app))
             {
                 var name = Path.GetFileName(path);
-                if (name.StartsWith(ReleaseDirectories.StagingPrefix, StringComparison.Ordinal) || name.StartsWith(ReleaseDirectories.RemovingPrefix, StringComparison.Ordinal))
+                if (name.StartsWith(ReleaseDirectories.StagingPrefix, StringComparison.Ordinal)
+                    || name.StartsWith(ReleaseDirectories.RemovingPrefix, StringComparison.Ordinal))
                 {
                     LogLeftover(path);
                     ReleaseDirectories.DeleteTree(path);
@@ -145,6 +151,9 @@ internal sealed partial class ReleaseStore(
 
             directories.DeleteWhenEmpty(app);
         }
+
+        // Staged, but the crash came before the archive was deleted.
+        foreach (var release in List(null)) uploads.Delete(release.App, release.Id.Digest);
     }
 
     private StagedRelease Publish(AppName app, ReleaseId id, CancellationToken cancellation)
@@ -154,7 +163,7 @@ internal sealed partial class ReleaseStore(
         var staging = directories.CreateStaging(app);
         try
         {
-            var unpacked = ReleaseArchive.Unpack(directories.Archive(app, id.Digest), staging, limits, cancellation);
+            var unpacked = ReleaseArchive.Unpack(directories.Archive(app, id.Digest), staging, limits, disk, cancellation);
             var found = ReleaseInspection.Inspect(staging, app, id.Version, Host);
             var release = new StagedRelease(
                 app, id, target, found.ErtsVersion, found.IncludesErts, unpacked.Bytes, unpacked.Entries, time.GetUtcNow());
@@ -207,7 +216,7 @@ internal sealed partial class ReleaseStore(
             var (release, why) = ReleaseMetadata.Read(path);
             if (release is not null && release.App == app) releases.Add(release);
             // Gone between the two looks: somebody removed it.
-            else if (Directory.Exists(path)) LogUnknown(path, why);
+            else if (Directory.Exists(path) && unknown.TryAdd(path, why)) LogUnknown(path, why);
         }
 
         return releases;

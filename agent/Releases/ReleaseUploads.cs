@@ -1,3 +1,4 @@
+using Decant.Agent.Configuration;
 using Decant.Errors;
 using Decant.Names;
 
@@ -5,8 +6,11 @@ namespace Decant.Agent.Releases;
 
 /// <summary>Archives that are being received or wait to be staged.</summary>
 internal sealed partial class ReleaseUploads(
-    ReleaseDirectories directories, ReleaseLimits limits, DiskSpace disk, TimeProvider time, ILogger<ReleaseUploads> logger)
+    ReleaseDirectories directories, HostLimits limits, DiskSpace disk, TimeProvider time, ILogger<ReleaseUploads> logger)
 {
+    /// <summary>Uploads that nobody went on with for this long are deleted when the agent starts.</summary>
+    public static readonly TimeSpan KeptFor = TimeSpan.FromDays(7);
+
     private readonly Lock gate = new();
     private readonly Dictionary<(AppName App, Sha256Digest Digest), ReleaseUpload?> active = [];
 
@@ -22,7 +26,7 @@ internal sealed partial class ReleaseUploads(
         {
             var whole = new FileInfo(directories.Archive(app, digest));
             if (whole.Exists) return new Progress(whole.Length, true);
-            return new Progress(active.TryGetValue((app, digest), out var upload) && upload is not null ? upload.Safe : PartialLength(app, digest), false);
+            return new Progress(active.GetValueOrDefault((app, digest))?.Safe ?? PartialLength(app, digest), false);
         }
     }
 
@@ -33,10 +37,11 @@ internal sealed partial class ReleaseUploads(
     /// <param name="offset">Of the first byte that will come.</param>
     /// <param name="cancellation">Ends the reading of what is here already.</param>
     /// <exception cref="OperatorException">UPLOAD_IN_PROGRESS, OFFSET_MISMATCH, ARCHIVE_TOO_LARGE or DISK_FULL.</exception>
-    public async Task<ReleaseUpload> BeginAsync(AppName app, Sha256Digest digest, long totalBytes, long offset, CancellationToken cancellation)
+    public async Task<ReleaseUpload> BeginAsync(
+        AppName app, Sha256Digest digest, long totalBytes, long offset, CancellationToken cancellation)
     {
-        if (totalBytes > limits.MaxArchiveBytes)
-            throw ReleaseErrors.TooLarge($"the archive has {totalBytes} bytes; {limits.MaxArchiveBytes} are allowed");
+        if (totalBytes > limits.ArchiveBytes)
+            throw ReleaseErrors.TooLarge($"the archive has {totalBytes} bytes; {limits.ArchiveBytes} are allowed");
         lock (gate)
         {
             if (!active.TryAdd((app, digest), null)) throw ReleaseErrors.UploadInProgress(digest);
@@ -47,8 +52,8 @@ internal sealed partial class ReleaseUploads(
             var here = PartialLength(app, digest);
             if (offset != here) throw ReleaseErrors.WrongOffset(offset, here);
             if (here > totalBytes) throw ReleaseErrors.MoreThanAnnounced(totalBytes);
-            disk.Need(directories.Uploads, totalBytes - here + ReleaseLimits.ExpectedTreeBytes(totalBytes), $"release {digest.Prefix} of {app}");
-            var file = directories.OpenForAppending(directories.Partial(app, digest));
+            disk.Need(directories.Uploads, totalBytes - here + DiskSpace.ExpectedTreeBytes(totalBytes), $"release {digest.Prefix} of {app}");
+            var file = directories.OpenPartial(directories.Partial(app, digest));
             try
             {
                 var upload = await ReleaseUpload.OpenAsync(this, app, digest, totalBytes, file, cancellation);
@@ -80,7 +85,7 @@ internal sealed partial class ReleaseUploads(
     public void DeleteStale()
     {
         if (!Directory.Exists(directories.Uploads)) return;
-        var oldest = time.GetUtcNow() - limits.UploadsKept;
+        var oldest = time.GetUtcNow() - KeptFor;
         foreach (var directory in new DirectoryInfo(directories.Uploads).EnumerateDirectories())
         {
             foreach (var file in directory.EnumerateFiles().Where(f => f.LastWriteTimeUtc < oldest.UtcDateTime))

@@ -20,7 +20,8 @@ internal sealed record TarHeader(string Name, char Type, long Size, int Mode, st
     /// <exception cref="InvalidDataException">It is none; the message says why.</exception>
     public static TarHeader Parse(ReadOnlySpan<byte> block)
     {
-        if (Octal(block[148..156]) != Checksum(block)) throw new InvalidDataException("there is no tar header where one must be (its checksum is wrong)");
+        if (Octal(block[148..156]) != Checksum(block))
+            throw new InvalidDataException("there is no tar header where one must be (its checksum is wrong)");
         var name = Text(block[..100]);
         // GNU tar ("ustar  ") uses the prefix's place for other things.
         if (block[257..263].SequenceEqual("ustar\0"u8) && Text(block[345..500]) is { Length: > 0 } prefix) name = $"{prefix}/{name}";

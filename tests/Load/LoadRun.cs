@@ -53,9 +53,10 @@ public sealed class LoadRun
     public async Task<LoadReport> StopAsync()
     {
         await stop.CancelAsync();
+        var duration = clock.Elapsed;
         await scheduling;
         requests.Dispose();
-        lock (samples) lock (marks) return new LoadReport([.. samples], [.. marks], clock.Elapsed, maxInFlight);
+        lock (samples) lock (marks) return new LoadReport([.. samples], [.. marks], duration, maxInFlight);
     }
 
     private async Task ScheduleAsync(Traffic traffic, double rate)
@@ -70,7 +71,7 @@ public sealed class LoadRun
             var due = (long)((clock.Elapsed - begin).TotalSeconds * rate);
             for (; made < due; made++)
             {
-                var at = begin + TimeSpan.FromSeconds(made / rate);
+                var at = begin + TimeSpan.FromSeconds((made + 1) / rate);
                 running.Add(Task.Run(() => RequestAsync(traffic, at), CancellationToken.None));
             }
 

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
+using Decant.Agent.Configuration;
 using Decant.Agent.Releases;
 using Decant.Errors;
 
@@ -10,7 +11,7 @@ public class HostileArchiveTests
     private StoreRoom room = null!;
 
     [SetUp]
-    public void Open() => room = new StoreRoom(new ReleaseLimits { MaxUnpackedBytes = 64 << 20, MaxEntries = 500 });
+    public void Open() => room = new StoreRoom(new HostLimits { UnpackedBytes = 64 << 20, Entries = 500, Ratio = 100 });
 
     [TearDown]
     public void Close() => room.Dispose();
@@ -137,7 +138,7 @@ public class HostileArchiveTests
             File.WriteAllBytes(archive, TarBuilder.Gzip(damaged));
             try
             {
-                ReleaseArchive.Unpack(archive, root, room.Limits, CancellationToken.None);
+                ReleaseArchive.Unpack(archive, root, room.Limits, DiskSpace.Real(room.Limits), CancellationToken.None);
             }
             catch (OperatorException exception)
             {
@@ -205,7 +206,7 @@ public class HostileArchiveTests
         var (root, archive) = (Path.Combine(room.Data, "tree"), Path.Combine(room.Data, "archive"));
         Directory.CreateDirectory(root);
         File.WriteAllBytes(archive, TarBuilder.Gzip(tar.ToArray()));
-        var unpacked = ReleaseArchive.Unpack(archive, root, room.Limits, CancellationToken.None);
+        var unpacked = ReleaseArchive.Unpack(archive, root, room.Limits, DiskSpace.Real(room.Limits), CancellationToken.None);
 
         Assert.That(unpacked.Bytes, Is.EqualTo(names.Count * 32));
         foreach (var name in names) Assert.That(File.ReadAllBytes(Path.Combine(root, name)), Is.EqualTo(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(name))), name);

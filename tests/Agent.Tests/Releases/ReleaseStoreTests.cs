@@ -104,12 +104,39 @@ public class ReleaseStoreTests
         var archive = new FakeRelease().ToArchive();
         await room.UploadAsync(archive);
         var before = room.Listing;
-        room.FreeBytes = room.Limits.DiskFloorBytes;
+        room.Free = () => room.Limits.DiskFloorBytes;
         Assert.That((await RefusedAsync(() => StageUploadedAsync(archive))).Reason, Is.EqualTo("DISK_FULL"));
 
         Assert.That(room.Listing, Is.EqualTo(before));
-        room.FreeBytes = 1L << 50;
+        room.Free = () => 1L << 50;
         Assert.That((await StageUploadedAsync(archive)).Unchanged, Is.False);
+    }
+
+    [Test]
+    public async Task A_tree_that_grows_beyond_the_estimate_stops_at_the_disks_floor()
+    {
+        var archive = new FakeRelease { Ballast = 2 << 20, With = t => t.File("lib/zeros", new byte[64 << 20]) }.ToArchive();
+        await room.UploadAsync(archive);
+        var before = room.Listing;
+        var asked = 0;
+        room.Free = () => asked++ == 0 ? 1L << 50 : room.Limits.DiskFloorBytes - 1;
+
+        Assert.That((await RefusedAsync(() => StageUploadedAsync(archive))).Reason, Is.EqualTo("DISK_FULL"));
+        Assert.That(room.Listing, Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task A_crash_between_staging_and_deleting_the_archive_is_made_good_at_the_start()
+    {
+        var archive = new FakeRelease().ToArchive();
+        await room.UploadAsync(archive);
+        await StageUploadedAsync(archive);
+        var after = room.Listing;
+        await room.UploadAsync(archive);
+
+        room.Store.CleanUp();
+
+        Assert.That(room.Listing, Is.EqualTo(after));
     }
 
     [Test]

@@ -103,12 +103,12 @@ public class ReleaseUploadTests
 
     [Test]
     public async Task An_archive_over_the_limit_is_refused_before_it_is_sent()
-        => Assert.That((await RefusedAsync(() => BeginAsync(room.Limits.MaxArchiveBytes + 1, 0))).Reason, Is.EqualTo("ARCHIVE_TOO_LARGE"));
+        => Assert.That((await RefusedAsync(() => BeginAsync(room.Limits.ArchiveBytes + 1, 0))).Reason, Is.EqualTo("ARCHIVE_TOO_LARGE"));
 
     [Test]
     public async Task An_upload_that_would_go_below_the_disks_floor_is_refused_and_leaves_nothing()
     {
-        room.FreeBytes = room.Limits.DiskFloorBytes + 3999;
+        room.Free = () => room.Limits.DiskFloorBytes + 3999;
         var error = await RefusedAsync(() => BeginAsync(1000, 0));
 
         Assert.That(error.Reason, Is.EqualTo("DISK_FULL"));
@@ -122,8 +122,12 @@ public class ReleaseUploadTests
         await using (var upload = await BeginAsync(Archive.Length, 0)) await upload.WriteAsync(Archive.AsMemory(0, 5000), default);
         room.Store.CleanUp();
         Assert.That(room.Listing, Has.Length.EqualTo(2));
+        Assert.That(
+            File.GetUnixFileMode(room.Directories.Uploads),
+            Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute),
+            "archives hold cookies");
 
-        room.Time.Advance(room.Limits.UploadsKept + TimeSpan.FromHours(1));
+        room.Time.Advance(ReleaseUploads.KeptFor + TimeSpan.FromHours(1));
         room.Store.CleanUp();
         Assert.That(room.Listing, Is.Empty);
     }

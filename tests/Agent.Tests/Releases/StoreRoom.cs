@@ -1,3 +1,4 @@
+using Decant.Agent.Configuration;
 using Decant.Agent.Releases;
 using Decant.Errors;
 using Decant.Names;
@@ -9,16 +10,16 @@ namespace Decant.Agent.Tests.Releases;
 /// <summary>A release store in a directory of its own, with a clock that moves a minute for each release.</summary>
 internal sealed class StoreRoom : IReleaseUse, IDisposable
 {
-    public StoreRoom(ReleaseLimits? limits = null)
+    public StoreRoom(HostLimits? limits = null)
     {
-        Limits = limits ?? new ReleaseLimits();
+        Limits = limits ?? new HostLimits();
         Directories = new ReleaseDirectories(Data);
         Reopen();
     }
 
     public string Data { get; } = Directory.CreateTempSubdirectory("decant-test-").FullName;
 
-    public ReleaseLimits Limits { get; }
+    public HostLimits Limits { get; }
 
     public FakeTimeProvider Time { get; } = new(DateTimeOffset.UtcNow) { AutoAdvanceAmount = TimeSpan.FromMinutes(1) };
 
@@ -28,7 +29,7 @@ internal sealed class StoreRoom : IReleaseUse, IDisposable
 
     public ReleaseStore Store { get; private set; } = null!;
 
-    public long FreeBytes { get; set; } = 1L << 50;
+    public Func<long> Free { get; set; } = () => 1L << 50;
 
     public Dictionary<SlotName, ReleaseId> Slots { get; } = [];
 
@@ -41,7 +42,7 @@ internal sealed class StoreRoom : IReleaseUse, IDisposable
     /// <summary>As after a restart of the agent.</summary>
     public void Reopen()
     {
-        var disk = new DiskSpace(_ => FreeBytes, Limits);
+        var disk = new DiskSpace(_ => Free(), Limits);
         Uploads = new ReleaseUploads(Directories, Limits, disk, Time, NullLogger<ReleaseUploads>.Instance);
         Store = new ReleaseStore(Directories, Uploads, Limits, disk, this, Time, NullLogger<ReleaseStore>.Instance);
     }

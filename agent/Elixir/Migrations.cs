@@ -1,0 +1,90 @@
+using Decant.Agent.Operations;
+using Decant.Agent.State;
+using Decant.Errors;
+using Decant.Names;
+using Grpc.Core;
+using LiteDB;
+
+namespace Decant.Agent.Elixir;
+
+/// <summary>
+/// Runs an app's migration from a staged release, once for a deployment: it is written down before it begins and after it ends, so that a
+/// repetition, even after a restart of the agent, does not run it again.
+/// </summary>
+internal sealed class Migrations
+{
+    private const string State = "state";
+    private const string Running = "running";
+    private const string Succeeded = "succeeded";
+
+    private readonly ReleaseScript script;
+    private readonly TimeProvider time;
+    private readonly ILiteCollection<BsonDocument> records;
+
+    /// <summary>Opens the record of migrations.</summary>
+    public Migrations(ReleaseScript script, AgentDatabase database, TimeProvider time)
+    {
+        this.script = script;
+        this.time = time;
+        records = database.Collection("migrations");
+    }
+
+    /// <summary>Runs it, or says that it has been run. The caller sees to it that no two run at once for an app.</summary>
+    /// <exception cref="OperatorException">MIGRATION_FAILED, MIGRATION_TIMEOUT, MIGRATION_UNCERTAIN.</exception>
+    public async Task<Migrated> RunAsync(
+        ReleaseInSlot target, DeploymentId deployment, string expression, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
+    {
+        var id = $"{target.Key.App}/{deployment}";
+        if (records.FindById(id) is { } known)
+        {
+            if (known[State] == Running) throw new OperatorException(Uncertain(target, deployment));
+            if (known[State] == Succeeded)
+            {
+                report.Message($"the migration of deployment {deployment} has been run already");
+                return new Migrated(0, TimeSpan.FromTicks(known["elapsed"].AsInt64), [], AlreadyDone: true);
+            }
+        }
+
+        Write(id, Running, TimeSpan.Zero);
+        CommandEnd end;
+        try
+        {
+            end = await script.EvalAsync(target, expression, timeout, report.Output, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            Write(id, "cancelled", TimeSpan.Zero);
+            throw;
+        }
+
+        Write(id, end.Succeeded ? Succeeded : "failed", end.Elapsed);
+        if (end.Succeeded) return new Migrated(0, end.Elapsed, end.Tail, AlreadyDone: false);
+        throw new OperatorException(end.TimedOut ? TimedOut(target, timeout, end) : Failed(target, end));
+    }
+
+    private void Write(string id, string state, TimeSpan elapsed) => records.Upsert(new BsonDocument
+    {
+        ["_id"] = id,
+        [State] = state,
+        ["at"] = time.GetUtcNow().UtcTicks,
+        ["elapsed"] = elapsed.Ticks,
+    });
+
+    private static OperatorError Failed(ReleaseInSlot target, CommandEnd end) => new(
+        StatusCode.Aborted,
+        "MIGRATION_FAILED",
+        $"the migration of {target.Key.App} {target.Release.Id.Version} failed with exit code {end.ExitCode}; its last lines:\n{end.TailText(10)}",
+        "no instance was touched; look at the database (a migration that failed may be half done), then mend the release and deploy again");
+
+    private static OperatorError TimedOut(ReleaseInSlot target, TimeSpan timeout, CommandEnd end) => new(
+        StatusCode.DeadlineExceeded,
+        "MIGRATION_TIMEOUT",
+        $"the migration of {target.Key.App} {target.Release.Id.Version} did not end within {timeout.TotalSeconds:0.###} s and was killed; its last lines:\n{end.TailText(10)}",
+        "no instance was touched; look at the database for locks and half-done work, then raise migrations.timeout or mend the migration");
+
+    private static OperatorError Uncertain(ReleaseInSlot target, DeploymentId deployment) => new(
+        StatusCode.FailedPrecondition,
+        "MIGRATION_UNCERTAIN",
+        $"the agent ended while the migration of {target.Key.App} for deployment {deployment} ran: it is not known whether it was done",
+        "look at the database's own record of migrations; then start a new deployment, which runs the migration again (it skips what is done)");
+}

@@ -1,0 +1,45 @@
+using Decant.Agent.Instances;
+using Decant.Agent.Operations;
+using Decant.Agent.Releases;
+using Decant.Names;
+
+namespace Decant.Agent.Elixir;
+
+/// <summary>What the agent asks of a staged release through its own script, <c>bin/app</c> (mix help release, "Commands").</summary>
+internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories directories, TimeProvider time)
+{
+    /// <summary>Evaluates an expression in a VM of its own, without starting the app; config/runtime.exs is evaluated first.</summary>
+    public Task<CommandEnd> EvalAsync(
+        ReleaseInSlot target, string expression, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
+        => RunAsync(target, ["eval", expression], timeout, line, cancellation);
+
+    /// <summary>Evaluates an expression in the running node of the slot.</summary>
+    public Task<CommandEnd> RpcAsync(
+        ReleaseInSlot target, string expression, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
+        => RunAsync(target, ["rpc", expression], timeout, line, cancellation);
+
+    /// <summary>
+    /// Asks the running node to stop. Returns when the node has been told, about a second before its process is gone: wait for that, not for this.
+    /// </summary>
+    public Task<CommandEnd> StopAsync(ReleaseInSlot target, TimeSpan timeout, CancellationToken cancellation)
+        => RunAsync(target, ["stop"], timeout, null, cancellation);
+
+    private Task<CommandEnd> RunAsync(
+        ReleaseInSlot target, IReadOnlyList<string> arguments, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
+        => ReleaseCommand.RunAsync(
+            target.Release.Script,
+            arguments,
+            environments.Of(target.Key, target.Spec, target.Release, target.Deployment),
+            directories.Of(target.Key),
+            timeout,
+            time,
+            line,
+            cancellation);
+}
+
+/// <summary>A staged release in a slot: what a command of its script runs for.</summary>
+/// <param name="Key">App and slot.</param>
+/// <param name="Spec">How it runs there.</param>
+/// <param name="Release">The release.</param>
+/// <param name="Deployment">What causes the command; null when nothing does.</param>
+internal sealed record ReleaseInSlot(InstanceKey Key, SlotSpec Spec, StagedRelease Release, DeploymentId? Deployment);
