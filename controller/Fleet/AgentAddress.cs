@@ -42,7 +42,8 @@ public sealed record AgentAddress
             if (text[5..].StartsWith('/')) value = new AgentAddress(text, text[5..], "", 0);
             else reason = $"\"{text}\": the path of a unix socket must be absolute, as in unix:/run/decant/decantd.sock";
         }
-        else if (!Uri.TryCreate($"http://{text}", UriKind.Absolute, out var uri) || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
+        else if (!Uri.TryCreate($"http://{text}", UriKind.Absolute, out var uri) || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0
+            || uri.Fragment.Length > 0 || uri.Port == 0 || text.Any(c => char.IsControl(c) || char.IsWhiteSpace(c)))
         {
             reason = $"\"{text}\" is not an agent address; write host:port or unix:/path";
         }

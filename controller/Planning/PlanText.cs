@@ -1,8 +1,102 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Names;
+
 namespace Decant.Controller.Planning;
 
-/// <summary>A plan in plain lines, for <c>decant plan</c>.</summary>
+/// <summary>A plan in plain lines, for <c>decant plan</c>. Hosts of a wave that go the same way are shown together.</summary>
 public static class PlanText
 {
     /// <summary>The lines, without markup or colour.</summary>
-    public static IEnumerable<string> Of(Plan plan) => throw new NotImplementedException(plan?.ToString());
+    public static IEnumerable<string> Of(Plan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return [Header(plan), .. Preparation(plan), .. plan.Waves.SelectMany(w => WaveLines(w, plan)), .. Untouched(plan), .. Completion(plan)];
+    }
+
+    private static string Header(Plan plan)
+    {
+        var hosts = plan.Waves.Sum(w => w.Hosts.Count);
+        var all = hosts + plan.Untouched.Count;
+        var what = (plan.Intent, plan.Release) switch
+        {
+            (PlanIntent.Deploy, { } release) => $"deploy {plan.App} {release}",
+            (PlanIntent.Rollback, { } release) => $"roll {plan.App} back to {release}",
+            _ => $"roll {plan.App} back",
+        };
+        return plan.IsEmpty
+            ? $"{what}: nothing to do"
+            : $"{what}: {hosts} of {Count(all, "host")} in {Count(plan.Waves.Count, "wave")}";
+    }
+
+    private static IEnumerable<string> Preparation(Plan plan)
+    {
+        if (plan.Preparation.Count == 0) yield break;
+        yield return "";
+        yield return "prepare, while what runs now serves";
+        foreach (var phase in plan.Preparation)
+        {
+            if (phase.Steps is [MigrateStep migrate])
+                yield return $"  {phase.Name,-10} once, on {migrate.Host}: {OneLine(migrate.Migration.Expression)} (at most {DurationText.Format(migrate.Migration.Timeout)})";
+            else
+                yield return $"  {phase.Name,-10} {Names(phase.Steps.Select(s => s.Host))}";
+        }
+    }
+
+    private static IEnumerable<string> WaveLines(Wave wave, Plan plan)
+    {
+        yield return "";
+        yield return $"wave {wave.Number} of {plan.Waves.Count}";
+        var groups = wave.Hosts
+            .Select(h => (Cutover: h, Steps: string.Join('\n', h.Steps.Select((s, i) => $"    {i + 1}. {Phrase(s)}"))))
+            .GroupBy(h => (h.Cutover.From, h.Cutover.To, h.Cutover.Why, h.Steps));
+        foreach (var group in groups)
+        {
+            yield return $"  {Names(group.Select(h => h.Cutover.Host))}: {Release(group.Key.From)} → {Release(group.Key.To)}";
+            yield return $"    why: {group.Key.Why}";
+            foreach (var line in group.Key.Steps.Split('\n')) yield return line;
+        }
+    }
+
+    private static IEnumerable<string> Untouched(Plan plan)
+    {
+        if (plan.Untouched.Count == 0) yield break;
+        yield return "";
+        yield return "not touched";
+        foreach (var group in plan.Untouched.GroupBy(u => u.Why)) yield return $"  {Names(group.Select(u => u.Host))}: {group.Key}";
+    }
+
+    private static IEnumerable<string> Completion(Plan plan)
+    {
+        if (plan.Completion.Count == 0) yield break;
+        yield return "";
+        yield return "at the end";
+        foreach (var group in plan.Completion.GroupBy(Phrase)) yield return $"  {group.Key} on {Names(group.Select(s => s.Host))}";
+    }
+
+    /// <summary>A step without the host that it stands under.</summary>
+    private static string Phrase(Step step) => step switch
+    {
+        DrainStep drain => $"drain at {drain.Balancer.Key} (at most {DurationText.Format(drain.Deadline)}{Others(drain.MinOthersUp)})",
+        StopStep stop => $"stop{(stop.Running is null ? "" : $" {stop.Running}")} (SIGTERM after {DurationText.Format(stop.StopTimeout)}, SIGKILL {DurationText.Format(stop.TermTimeout)} later)",
+        StartStep start => $"start {start.Release} on port {start.At.Slot.Port}",
+        AwaitHealthyStep wait => $"wait until healthy (at most {DurationText.Format(wait.Deadline)}) and for {DurationText.Format(wait.MinHealthy)} more",
+        UndrainStep undrain => $"undrain at {undrain.Balancer.Key} (at most {DurationText.Format(undrain.Deadline)})",
+        PruneStep prune => $"keep {Count(prune.Keep, "release")}",
+        _ => step.Describe(),
+    };
+
+    private static string Others(int minOthersUp) => minOthersUp == 0 ? "" : $", when at least {Count(minOthersUp, "other")} {(minOthersUp == 1 ? "is" : "are")} up";
+
+    private static string Release(ReleaseId? release) => release?.ToString() ?? "(nothing)";
+
+    private static string Names(IEnumerable<HostName> hosts)
+    {
+        var names = hosts.Select(h => h.Value).ToList();
+        return names.Count <= 4 ? string.Join(", ", names) : $"{string.Join(", ", names)} ({names.Count} hosts)";
+    }
+
+    private static string OneLine(string expression) => expression.ReplaceLineEndings(" ");
+
+    private static string Count(int number, string noun) => $"{number} {noun}{(number == 1 ? "" : "s")}";
 }

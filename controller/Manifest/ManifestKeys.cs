@@ -1,0 +1,44 @@
+namespace Decant.Controller.Manifest;
+
+/// <summary>The keys that each part of the manifest knows.</summary>
+internal static class ManifestKeys
+{
+    public static readonly IReadOnlyList<string> Top = ["app", "hosts", "balancers", "slot", "health", "migrations", "strategy", "releases"];
+    public static readonly IReadOnlyList<string> Host = ["agent", "slot", "port", "node", "env", "distribution"];
+    public static readonly IReadOnlyList<string> Balancer = ["agent", "balancer", "backend", "member"];
+    public static readonly IReadOnlyList<string> Slot = ["name", "port", "node", "distribution", "env"];
+    public static readonly IReadOnlyList<string> Health = ["http", "tcp", "rpc", "interval", "start_interval", "timeout", "rise", "fall"];
+    public static readonly IReadOnlyList<string> Http = ["path", "status", "body", "host"];
+    public static readonly IReadOnlyList<string> Migrations = ["run", "host", "timeout"];
+    public static readonly IReadOnlyList<string> Releases = ["keep"];
+
+    public static readonly IReadOnlyList<string> Strategy =
+    [
+        "type", "batch", "min_healthy", "healthy_deadline", "drain_timeout", "stop_timeout", "term_timeout", "undrain_timeout",
+        "failure_budget", "auto_rollback",
+    ];
+
+    /// <summary>Each part by its path; <c>*</c> stands for a name of the operator's own.</summary>
+    public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Parts = new Dictionary<string, IReadOnlyList<string>>
+    {
+        [""] = Top,
+        ["hosts.*"] = Host,
+        ["balancers.*"] = Balancer,
+        ["slot"] = Slot,
+        ["health"] = Health,
+        ["health.http"] = Http,
+        ["migrations"] = Migrations,
+        ["strategy"] = Strategy,
+        ["releases"] = Releases,
+    };
+
+    /// <summary>What to say of a key that the part does not know: the one that was meant, the part where it belongs, or all there are.</summary>
+    public static string SuggestionFor(string key, IReadOnlyList<string> known)
+    {
+        if (key == "<<") return "write the values out: a manifest has neither anchors nor merge keys";
+        if (Spelling.Nearest(key, known) is { } meant) return $"did you mean `{meant}`?";
+        var homes = Parts.Where(p => p.Value != known && p.Value.Contains(key)).Select(p => p.Key.Length == 0 ? "the top level" : $"`{p.Key}`");
+        var places = string.Join(" or ", homes);
+        return places.Length > 0 ? $"it belongs under {places}" : $"known are {string.Join(", ", known.Select(k => $"`{k}`"))}";
+    }
+}
