@@ -1,0 +1,70 @@
+using Decant.Errors;
+using Decant.Names;
+using Grpc.Core;
+
+namespace Decant.Agent.Balancers;
+
+/// <summary>What goes wrong at balancers, in one place.</summary>
+internal static class BalancerErrors
+{
+    public static OperatorException NoSuchBalancer(BalancerName name, IEnumerable<BalancerName> known) => new(new OperatorError(
+        StatusCode.NotFound,
+        "BALANCER_NOT_FOUND",
+        $"this host has no balancer {name}; {Known(known.Select(n => n.Value))}",
+        "correct the name, or name the balancer in this host's agent.yml and restart its agent"));
+
+    public static OperatorException NoSuchBackend(BalancerName balancer, MemberName name, IEnumerable<string> known) => new(new OperatorError(
+        StatusCode.NotFound,
+        "BACKEND_NOT_FOUND",
+        $"balancer {balancer} has no backend {name}; {Known(known)}",
+        "correct the name, or add the backend to the balancer's configuration").With("balancer", balancer.Value));
+
+    public static OperatorException NoSuchMember(BalancerName balancer, MemberKey member, Backend backend) => new(new OperatorError(
+        StatusCode.NotFound,
+        "MEMBER_NOT_FOUND",
+        $"backend {member.Backend} of balancer {balancer} has no member {member.Member}; {Known(backend.Members.Select(m => m.Name))}",
+        "correct the name, or add the member to the balancer's configuration").With("balancer", balancer.Value));
+
+    public static OperatorException Unreachable(BalancerName balancer, string why, string whatNext, Exception? cause = null) => new(
+        new OperatorError(
+            StatusCode.Unavailable,
+            "BALANCER_UNREACHABLE",
+            $"balancer {balancer} cannot be driven: {why}; nothing is known of its members now",
+            whatNext).With("balancer", balancer.Value).With("state", "unknown"),
+        cause);
+
+    public static OperatorException Refused(BalancerName balancer, string command, string answer) => new(
+        answer.Contains("Permission denied", StringComparison.Ordinal)
+            ? new OperatorError(
+                StatusCode.FailedPrecondition,
+                "BALANCER_REFUSED",
+                $"balancer {balancer} refuses \"{command}\": its socket does not have level admin; nothing was changed",
+                "give it `stats socket PATH mode 660 level admin` in HAProxy's global section and reload HAProxy").With("balancer", balancer.Value)
+            : new OperatorError(
+                StatusCode.FailedPrecondition,
+                "BALANCER_REFUSED",
+                $"balancer {balancer} refuses \"{command}\": {answer}",
+                "look at the member in the balancer before going on").With("balancer", balancer.Value));
+
+    public static OperatorException TooFewInRotation(BalancerName balancer, MemberKey member, int wanted, IReadOnlyList<Member> others, TimeSpan waited) => new(
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "TOO_FEW_IN_ROTATION",
+            $"{member} was not drained: {others.Count(m => m.State == MemberState.Ready)} of its other members are up, {wanted} are asked for, after {waited.TotalSeconds:0.#} s: "
+            + (others.Count == 0 ? "there are no others" : string.Join(", ", others)),
+            "bring the others up, or ask for fewer").With("balancer", balancer.Value).With("state", "in rotation as before"));
+
+    public static OperatorException NotUp(BalancerName balancer, MemberKey member, Member seen, TimeSpan waited) => new(new OperatorError(
+        StatusCode.DeadlineExceeded,
+        "MEMBER_NOT_UP",
+        $"{member} was put back, but balancer {balancer} has not called it up within {waited.TotalSeconds:0.#} s: {seen}"
+        + (seen.Weight == 0 ? "; its weight is 0" : ""),
+        "look at what its check asks and how often (inter, rise), and whether the instance answers it; the member stays ready and goes up by itself when its checks pass")
+        .With("balancer", balancer.Value).With("state", seen.Status));
+
+    private static string Known(IEnumerable<string> names)
+    {
+        var list = names.Take(50).ToList();
+        return list.Count == 0 ? "there are none" : $"there are: {string.Join(", ", list)}";
+    }
+}

@@ -1,0 +1,36 @@
+using Decant.Agent.Configuration;
+using Decant.Names;
+
+namespace Decant.Agent.Balancers;
+
+/// <summary>The balancers of this host, by the names that agent.yml gives them.</summary>
+internal sealed class HostBalancers : IDisposable
+{
+    private readonly SortedDictionary<string, IBalancer> balancers = new(StringComparer.Ordinal);
+
+    public HostBalancers(AgentConfiguration configuration, TimeProvider time)
+    {
+        foreach (var (name, settings) in configuration.Balancers)
+        {
+            balancers[name.Value] = settings.Kind switch
+            {
+                BalancerKind.Haproxy => new HaproxyBalancer(name, settings.Socket, new HaproxyTimings(), time),
+                _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.Kind, null),
+            };
+        }
+    }
+
+    /// <summary>All, by name.</summary>
+    public IReadOnlyCollection<IBalancer> All => balancers.Values;
+
+    /// <summary>One of them.</summary>
+    /// <exception cref="Errors.OperatorException">BALANCER_NOT_FOUND.</exception>
+    public IBalancer Get(BalancerName name)
+        => balancers.TryGetValue(name.Value, out var balancer) ? balancer : throw BalancerErrors.NoSuchBalancer(name, All.Select(b => b.Name));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var balancer in All.OfType<IDisposable>()) balancer.Dispose();
+    }
+}

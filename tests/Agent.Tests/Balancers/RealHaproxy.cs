@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Decant.Agent.Balancers;
+using Decant.Names;
+
+namespace Decant.Agent.Tests.Balancers;
+
+/// <summary>Debian's HAProxy as master and worker, with its frontend and its stats sockets in a directory of the test's own.</summary>
+internal sealed class RealHaproxy : IAsyncDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+    private readonly HttpClient client;
+    private Process? master;
+
+    private RealHaproxy()
+    {
+        client = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory["front.sock"]), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        })
+        {
+            BaseAddress = new Uri("http://haproxy"),
+            Timeout = TimeSpan.FromSeconds(30),
+        };
+    }
+
+    public string Socket => directory["admin.sock"];
+
+    /// <summary>A stats socket that may not change anything.</summary>
+    public string OperatorSocket => directory["operator.sock"];
+
+    /// <summary>Starts it with one backend, <c>shop</c>; returns when its checks have seen every healthy member.</summary>
+    public static async Task<RealHaproxy> StartAsync(IEnumerable<TestMember> members, string server = "check inter 100ms rise 1 fall 2", string backend = "")
+    {
+        var haproxy = new RealHaproxy();
+        await File.WriteAllTextAsync(haproxy.directory["haproxy.cfg"], $"""
+            global
+              stats socket {haproxy.Socket} mode 600 level admin
+              stats socket {haproxy.OperatorSocket} mode 600 level operator
+              maxconn 200
+            defaults
+              mode http
+              timeout connect 2s
+              timeout client 60s
+              timeout server 60s
+            frontend web
+              bind {haproxy.directory["front.sock"]}
+              default_backend shop
+            backend shop
+              balance roundrobin
+              option httpchk GET /health
+              {backend}
+              default-server {server} weight 100
+            {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port}"))}
+            backend other
+              server a 127.0.0.1:9
+
+            """);
+        await haproxy.RunAsync();
+        foreach (var member in members.Where(m => m.Healthy && server.Contains("check", StringComparison.Ordinal)))
+            await Eventually.TrueAsync(async () => (await haproxy.ReadAsync(member.Name)).Status == "UP", $"{member.Name} up");
+        return haproxy;
+    }
+
+    /// <summary>Starts the processes (again).</summary>
+    public async Task RunAsync()
+    {
+        master = Process.Start(new ProcessStartInfo("/usr/sbin/haproxy", ["-W", "-db", "-f", directory["haproxy.cfg"]]) { RedirectStandardError = true })!;
+        master.ErrorDataReceived += (_, _) => { };
+        master.BeginErrorReadLine();
+        await Eventually.TrueAsync(async () => (await AskAsync("show info")).Contains("Stopping: 0", StringComparison.Ordinal), "HAProxy's stats socket");
+    }
+
+    public HaproxyBalancer Balancer(HaproxyTimings? timings = null) => new(BalancerName.Parse("edge"), Socket, timings ?? new HaproxyTimings(), TimeProvider.System);
+
+    /// <summary>A member as HAProxy has it, asked apart from what is tested.</summary>
+    public async Task<(string Status, int Sessions)> ReadAsync(string member)
+    {
+        var lines = (await AskAsync("show stat shop 4 -1")).Split('\n');
+        var header = lines[0].TrimStart('#', ' ').Split(',');
+        var row = lines.Select(l => l.Split(',')).First(f => f.Length > 1 && f[1] == member);
+        return (row[Array.IndexOf(header, "status")], int.Parse(row[Array.IndexOf(header, "scur")], CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>A request through the frontend; answers with the member's name.</summary>
+    public Task<string> GetAsync(string path) => client.GetStringAsync(path);
+
+    /// <summary>A seamless reload; returns when the new worker answers.</summary>
+    public async Task ReloadAsync()
+    {
+        var before = await PidAsync();
+        await SignalAsync("USR2", master!.Id);
+        await Eventually.TrueAsync(async () => await PidAsync() != before, "a new worker");
+    }
+
+    /// <summary>kill -9 of master and workers.</summary>
+    public async Task KillAsync()
+    {
+        if (master is null) return;
+        var workers = (await File.ReadAllTextAsync($"/proc/{master.Id}/task/{master.Id}/children"))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pid => Process.GetProcessById(int.Parse(pid, CultureInfo.InvariantCulture)))
+            .ToList();
+        master.Kill();
+        foreach (var worker in workers)
+        {
+            worker.Kill();
+            worker.Dispose();
+        }
+
+        await master.WaitForExitAsync();
+        master.Dispose();
+        master = null;
+    }
+
+    public async Task<string> AskAsync(string command)
+    {
+        try
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket));
+            await using var stream = new NetworkStream(socket);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(command + "\n"));
+            using var reader = new StreamReader(stream);
+            return await reader.ReadToEndAsync();
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            return "";
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        await KillAsync();
+        directory.Dispose();
+    }
+
+    private async Task<string?> PidAsync()
+        => (await AskAsync("show info")).Split('\n').FirstOrDefault(l => l.StartsWith("Pid: ", StringComparison.Ordinal));
+
+    private static async Task SignalAsync(string signal, int pid)
+    {
+        using var kill = Process.Start("/bin/kill", [$"-{signal}", $"{pid}"]);
+        await kill.WaitForExitAsync();
+    }
+}

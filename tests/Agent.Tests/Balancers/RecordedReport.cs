@@ -1,0 +1,25 @@
+using System.Collections.Concurrent;
+using Decant.Agent.Operations;
+using Decant.Names;
+
+namespace Decant.Agent.Tests.Balancers;
+
+/// <summary>Keeps what an operation reported.</summary>
+internal sealed class RecordedReport : IOperationReport
+{
+    public OperationId Id { get; } = OperationId.Parse("test");
+
+    public DeploymentId? Deployment => null;
+
+    public ConcurrentQueue<string> Messages { get; } = [];
+
+    public ConcurrentQueue<int> Sessions { get; } = [];
+
+    public void Message(string text) => Messages.Enqueue(text);
+
+    public void Output(OutputLine line) => throw new NotSupportedException();
+
+    public void Draining(int sessions, TimeSpan elapsed) => Sessions.Enqueue(sessions);
+
+    public void Health(HealthSeen seen) => throw new NotSupportedException();
+}
