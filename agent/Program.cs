@@ -1,4 +1,5 @@
 using Decant.Agent.Api;
+using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
 using Decant.Agent.Operations;
@@ -70,6 +71,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
     services.AddSingleton<OperationRunner>();
     services.AddSingleton<OperationCalls>();
+    services.AddSingleton<HostBalancers>();
     services.AddHostedService<AgentLifetime>();
 
     services.AddGrpc(grpc =>
@@ -82,6 +84,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
 
     await using var app = builder.Build();
     app.MapGrpcService<OperationsService>();
+    app.MapGrpcService<BalancersService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

@@ -45,8 +45,11 @@ internal sealed record AgentConfiguration
     /// <summary>The agent's own log.</summary>
     public LoggingSettings Logging { get; init; } = new();
 
+    /// <summary>Where this was read from. Absolute.</summary>
+    public string File { get; init; } = DefaultFile;
+
     /// <summary>Holds <c>app.env</c> for each app that has one: <c>apps</c> beside agent.yml.</summary>
-    public string AppsDirectory { get; init; } = "/etc/decant/apps";
+    public string AppsDirectory => Path.Combine(Path.GetDirectoryName(File) ?? "", "apps");
 
     /// <summary>The root-only environment of an app on this host; null when it has none.</summary>
     /// <returns>The file that agent.yml names, there or not, or else the default file when it exists.</returns>
@@ -54,7 +57,7 @@ internal sealed record AgentConfiguration
     {
         if (Apps.TryGetValue(app, out var settings) && settings.EnvFile is { } named) return named;
         var usual = Path.Combine(AppsDirectory, $"{app}.env");
-        return File.Exists(usual) ? usual : null;
+        return System.IO.File.Exists(usual) ? usual : null;
     }
 }
 

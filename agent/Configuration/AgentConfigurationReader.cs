@@ -18,8 +18,7 @@ internal static class AgentConfigurationReader
             var size = new FileInfo(path).Length;
             if (size > MaxBytes) return Failed(path, $"the file has {size} bytes, a configuration has at most {MaxBytes}");
             using var text = File.OpenText(path);
-            var result = Read(Path.GetFullPath(path), text);
-            return result with { Warnings = [.. result.Warnings, .. FileWarnings(path)] };
+            return Read(Path.GetFullPath(path), text);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -38,9 +37,9 @@ internal static class AgentConfigurationReader
     {
         var problems = new List<ConfigurationProblem>();
         var root = YamlSection.Root(Load(file, text.ReadToEnd(), problems), file, problems);
-        if (problems.Count > 0) return new AgentConfigurationResult(null, problems, []);
+        if (problems.Count > 0) return new AgentConfigurationResult(null, problems);
 
-        var defaults = new AgentConfiguration { AppsDirectory = Path.Combine(Path.GetDirectoryName(file) ?? "", "apps") };
+        var defaults = new AgentConfiguration { File = file };
         var configuration = defaults with
         {
             Host = root.Value("host", defaults.Host, Values.Host),
@@ -58,8 +57,8 @@ internal static class AgentConfigurationReader
         root.Refuse("tls", Values.NoTls);
         root.RefuseOthers();
         return problems.Count > 0
-            ? new AgentConfigurationResult(null, [.. problems.OrderBy(p => p.Line).ThenBy(p => p.Column)], [])
-            : new AgentConfigurationResult(configuration, [], [.. MissingFiles(file, configuration)]);
+            ? new AgentConfigurationResult(null, [.. problems.OrderBy(p => p.Line).ThenBy(p => p.Column)])
+            : new AgentConfigurationResult(configuration, []);
     }
 
     private static ListenSettings Listen(YamlSection section)
@@ -204,24 +203,15 @@ internal static class AgentConfigurationReader
         }
     }
 
-    private static IEnumerable<ConfigurationProblem> FileWarnings(string path)
-    {
-        if ((File.GetUnixFileMode(path) & (UnixFileMode.OtherWrite | UnixFileMode.GroupWrite)) != 0)
-            yield return new ConfigurationProblem(path, 0, 0, $"others than its owner may write it, and with it decide what runs on this host: chmod go-w {path}");
-    }
-
-    private static IEnumerable<ConfigurationProblem> MissingFiles(string file, AgentConfiguration configuration)
-        => configuration.Apps
-            .Where(a => a.Value.EnvFile is { } named && !File.Exists(named))
-            .Select(a => new ConfigurationProblem(file, 0, 0, $"apps.{a.Key}.env_file: {a.Value.EnvFile} is not there; {a.Key} cannot start without it"));
-
     private static AgentConfigurationResult Failed(string path, string reason)
-        => new(null, [new ConfigurationProblem(path, 0, 0, reason)], []);
+        => new(null, [new ConfigurationProblem(path, 0, 0, reason)]);
 }
 
 /// <summary>What reading agent.yml came to.</summary>
 /// <param name="Configuration">Null when anything is wrong.</param>
 /// <param name="Problems">Everything that is wrong, in the file's order.</param>
-/// <param name="Warnings">What its owner should know although it works.</param>
-internal sealed record AgentConfigurationResult(
-    AgentConfiguration? Configuration, IReadOnlyList<ConfigurationProblem> Problems, IReadOnlyList<ConfigurationProblem> Warnings);
+internal sealed record AgentConfigurationResult(AgentConfiguration? Configuration, IReadOnlyList<ConfigurationProblem> Problems)
+{
+    /// <summary>What its owner should know although it works.</summary>
+    public IReadOnlyList<string> Warnings => Configuration is null ? [] : HostWarnings.Of(Configuration);
+}

@@ -1,6 +1,6 @@
 namespace Decant.Agent.Configuration;
 
-/// <summary>One thing that is wrong in a configuration file, or that its owner should know.</summary>
+/// <summary>One thing that is wrong in a configuration file.</summary>
 /// <param name="File">The file as it was named.</param>
 /// <param name="Line">From 1; 0 when it is about the whole file.</param>
 /// <param name="Column">From 1; 0 when it is about the whole file.</param>

@@ -64,6 +64,14 @@ internal sealed class OperationJournal
         return found;
     }
 
+    /// <summary>Operations that were marked interrupted, oldest first.</summary>
+    /// <param name="start">Of this agent; compared in whole milliseconds, which is what LiteDB keeps.</param>
+    public IReadOnlyList<OperationRecord> InterruptedSince(DateTimeOffset start)
+        => [.. operations.Find(Query.EQ(OperationDocument.State, nameof(OperationState.Interrupted)))
+            .Select(OperationDocument.ToRecord)
+            .Where(r => r.EndedAt?.ToUnixTimeMilliseconds() >= start.ToUnixTimeMilliseconds())
+            .OrderBy(r => r.StartedAt)];
+
     /// <summary>What an operation that did not end by itself tells.</summary>
     internal static OperatorError Interrupted(string why) => new(
         StatusCode.Aborted,

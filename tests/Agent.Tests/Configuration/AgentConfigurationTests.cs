@@ -186,7 +186,23 @@ internal sealed class AgentConfigurationTests
         var result = AgentConfigurationReader.ReadFile(directory["agent.yml"]);
 
         Assert.That(result.Configuration, Is.Not.Null);
-        Assert.That(result.Warnings.Single().Reason, Does.Contain("chmod go-w"));
+        Assert.That(result.Warnings.Single(), Does.Contain("chmod go-w"));
+    }
+
+    [Test]
+    public void An_env_file_that_others_may_read_or_that_is_not_there_is_warned_of()
+    {
+        using var directory = new TemporaryDirectory();
+        Directory.CreateDirectory(directory["apps"]);
+        File.WriteAllText(directory["agent.yml"], "apps: { shop: { env_file: /nowhere/shop.env } }");
+        File.WriteAllText(directory["apps/other.env"], "");
+        File.SetUnixFileMode(directory["apps/other.env"], (UnixFileMode)0b110_100_100);
+
+        var warnings = AgentConfigurationReader.ReadFile(directory["agent.yml"]).Warnings;
+
+        Assert.That(warnings, Has.Count.EqualTo(2));
+        Assert.That(warnings[0], Does.Contain("/nowhere/shop.env cannot be read"));
+        Assert.That(warnings[1], Does.Contain("other.env can be read or written by others"));
     }
 
     [Test]

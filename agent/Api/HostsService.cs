@@ -1,0 +1,62 @@
+using Decant.Agent.Configuration;
+using Decant.Agent.Hosting;
+using Decant.Agent.Operations;
+using Decant.Agent.Releases;
+using Decant.Names;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+
+namespace Decant.Agent.Api;
+
+/// <summary>decant.v1.Hosts: everything a controller has to know before it plans.</summary>
+internal sealed class HostsService(
+    AgentConfiguration configuration,
+    AgentIdentity identity,
+    ReleaseStore releases,
+    IReleaseUse use,
+    IInstanceList instances,
+    OperationRunner runner,
+    OperationJournal journal) : V1.Hosts.HostsBase
+{
+    /// <inheritdoc/>
+    public override Task<V1.HostStatus> GetStatus(V1.GetStatusRequest request, ServerCallContext context)
+    {
+        var reader = new RequestReader();
+        var app = reader.Optional<AppName>("app", request.App, AppName.TryParse);
+        reader.ThrowIfWrong();
+
+        var disk = new DriveInfo(configuration.DataDirectory);
+        var unfinished = journal.InterruptedSince(identity.StartedAt).Concat(runner.Running());
+        return Task.FromResult(new V1.HostStatus
+        {
+            Host = identity.Host,
+            AgentVersion = AgentIdentity.Version,
+            AgentStartedAt = Timestamp.FromDateTimeOffset(identity.StartedAt),
+            AgentPid = (uint)Environment.ProcessId,
+            Architecture = HostFacts.Architecture,
+            Os = HostFacts.OperatingSystem(),
+            DiskFreeBytes = (ulong)disk.AvailableFreeSpace,
+            DiskTotalBytes = (ulong)disk.TotalSize,
+            Releases = { releases.List(app).Select(r => ReleaseMapping.ToMessage(r, use)) },
+            Instances = { instances.List(app) },
+            Unfinished = { unfinished.Select(o => OperationMapping.ToMessage(o, identity.Host)) },
+            Supervisor = configuration.Supervisor switch
+            {
+                SupervisorKind.Process => "process",
+                _ => throw new InvalidOperationException($"supervisor {configuration.Supervisor} has no name"),
+            },
+            Warnings = { Warnings(disk) },
+        });
+    }
+
+    private IEnumerable<string> Warnings(DriveInfo disk)
+    {
+        if (disk.AvailableFreeSpace < configuration.Limits.DiskFloorBytes)
+        {
+            yield return $"{disk.AvailableFreeSpace >> 20} MiB are free in {configuration.DataDirectory}, less than limits.disk_floor "
+                + $"({Quantity.Shown(configuration.Limits.DiskFloorBytes)}): nothing can be staged; remove or prune releases";
+        }
+
+        foreach (var warning in HostWarnings.Of(configuration)) yield return warning;
+    }
+}

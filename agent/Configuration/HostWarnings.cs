@@ -1,0 +1,40 @@
+using Decant.Agent.Elixir;
+using Decant.Errors;
+
+namespace Decant.Agent.Configuration;
+
+/// <summary>What an operator should know of this host's configuration although it is valid, as it is on disk now.</summary>
+internal static class HostWarnings
+{
+    private const UnixFileMode NotOwnersToWrite = UnixFileMode.OtherWrite | UnixFileMode.GroupWrite;
+
+    /// <summary>Looks at the files.</summary>
+    public static IReadOnlyList<string> Of(AgentConfiguration configuration)
+    {
+        var warnings = new List<string>();
+        if (File.Exists(configuration.File) && (File.GetUnixFileMode(configuration.File) & NotOwnersToWrite) != 0)
+            warnings.Add($"others than its owner may write {configuration.File}, and with it decide what runs on this host: chmod go-w {configuration.File}");
+        warnings.AddRange(EnvFiles(configuration).Select(WhyUnusable).OfType<string>());
+        return warnings;
+    }
+
+    private static IEnumerable<string> EnvFiles(AgentConfiguration configuration)
+    {
+        var named = configuration.Apps.Values.Select(a => a.EnvFile).OfType<string>();
+        var usual = Directory.Exists(configuration.AppsDirectory) ? Directory.EnumerateFiles(configuration.AppsDirectory, "*.env") : [];
+        return named.Concat(usual).Distinct().Order(StringComparer.Ordinal);
+    }
+
+    private static string? WhyUnusable(string path)
+    {
+        try
+        {
+            EnvFile.Read(path);
+            return null;
+        }
+        catch (OperatorException exception)
+        {
+            return $"{exception.Error.Message}; {exception.Error.WhatNext}";
+        }
+    }
+}
