@@ -104,17 +104,9 @@ internal sealed class RealHaproxy : IAsyncDisposable
     public async Task KillAsync()
     {
         if (master is null) return;
-        var workers = (await File.ReadAllTextAsync($"/proc/{master.Id}/task/{master.Id}/children"))
-            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            .Select(pid => Process.GetProcessById(int.Parse(pid, CultureInfo.InvariantCulture)))
-            .ToList();
+        var workers = (await File.ReadAllTextAsync($"/proc/{master.Id}/task/{master.Id}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
         master.Kill();
-        foreach (var worker in workers)
-        {
-            worker.Kill();
-            worker.Dispose();
-        }
-
+        foreach (var worker in workers) KillWorker(int.Parse(worker, CultureInfo.InvariantCulture));
         await master.WaitForExitAsync();
         master.Dispose();
         master = null;
@@ -146,6 +138,19 @@ internal sealed class RealHaproxy : IAsyncDisposable
 
     private async Task<string?> PidAsync()
         => (await AskAsync("show info")).Split('\n').FirstOrDefault(l => l.StartsWith("Pid: ", StringComparison.Ordinal));
+
+    private static void KillWorker(int pid)
+    {
+        try
+        {
+            using var worker = Process.GetProcessById(pid);
+            worker.Kill();
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
+        {
+            // The old worker of a reload ends when its last request has, or with its master.
+        }
+    }
 
     private static async Task SignalAsync(string signal, int pid)
     {
