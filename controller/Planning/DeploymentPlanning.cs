@@ -39,10 +39,10 @@ internal static class DeploymentPlanning
     /// <summary>Why the host has to be cut over; null when it already runs the release, healthy, as the manifest wants it.</summary>
     private static string? WhyChange(AppName app, ManifestHost host, RunningInstance? running, ReleaseId release)
     {
-        if (running is null) return "first: nothing runs there";
+        if (running is null) return "nothing runs there";
         if (running.Release != release)
-            return running.Healthy ? $"replaces {running.Release}" : $"first: {running.Release} runs there but is not healthy";
-        if (!running.Healthy) return $"first: runs {release} already but is not healthy";
+            return running.Healthy ? $"replaces {running.Release}" : $"{running.Release} runs there but is not healthy";
+        if (!running.Healthy) return $"runs {release} already but is not healthy";
         var differences = SlotDifference.Between(app, running.Slot, host.Slot);
         return differences.Count == 0 ? null : $"runs {release} already with other settings: {string.Join(", ", differences)}";
     }

@@ -7,6 +7,9 @@ namespace Decant.Controller.Planning;
 /// <summary>A plan in plain lines, for <c>decant plan</c>. Hosts of a wave that go the same way are shown together.</summary>
 public static class PlanText
 {
+    /// <summary>Names in a row that need not be counted.</summary>
+    private const int MostNames = 6;
+
     /// <summary>The lines, without markup or colour.</summary>
     public static IEnumerable<string> Of(Plan plan)
     {
@@ -39,7 +42,7 @@ public static class PlanText
             if (phase.Steps is [MigrateStep migrate])
                 yield return $"  {phase.Name,-10} once, on {migrate.Host}: {OneLine(migrate.Migration.Expression)} (at most {DurationText.Format(migrate.Migration.Timeout)})";
             else
-                yield return $"  {phase.Name,-10} {Names(phase.Steps.Select(s => s.Host))}";
+                yield return $"  {phase.Name,-10} {Folded(phase.Steps)}";
         }
     }
 
@@ -71,7 +74,7 @@ public static class PlanText
         if (plan.Completion.Count == 0) yield break;
         yield return "";
         yield return "at the end";
-        foreach (var group in plan.Completion.GroupBy(Phrase)) yield return $"  {group.Key} on {Names(group.Select(s => s.Host))}";
+        foreach (var group in plan.Completion.GroupBy(Phrase)) yield return $"  {group.Key} on {Folded(group)}";
     }
 
     /// <summary>A step without the host that it stands under.</summary>
@@ -93,7 +96,14 @@ public static class PlanText
     private static string Names(IEnumerable<HostName> hosts)
     {
         var names = hosts.Select(h => h.Value).ToList();
-        return names.Count <= 4 ? string.Join(", ", names) : $"{string.Join(", ", names)} ({names.Count} hosts)";
+        return names.Count <= MostNames ? string.Join(", ", names) : $"{string.Join(", ", names)} ({names.Count} hosts)";
+    }
+
+    /// <summary>For steps whose hosts stand by name in the waves or among the untouched: many are folded.</summary>
+    private static string Folded(IEnumerable<Step> steps)
+    {
+        var hosts = steps.Select(s => s.Host).ToList();
+        return hosts.Count <= MostNames ? Names(hosts) : $"{hosts[0]} … {hosts[^1]} ({hosts.Count} hosts)";
     }
 
     private static string OneLine(string expression) => expression.ReplaceLineEndings(" ");

@@ -54,8 +54,8 @@ internal static class RollbackPlanning
 
     private static string WhyLastGood(HostObservation.Seen observation) => observation.Running switch
     {
-        null => "first: nothing runs there",
-        { Healthy: false } running => $"first: {running.Release} runs there but is not healthy",
+        null => "nothing runs there",
+        { Healthy: false } running => $"{running.Release} runs there but is not healthy",
         var running => $"goes back from {running.Release} to its last good release",
     };
 

@@ -17,10 +17,15 @@ internal static class WavePlanning
 {
     /// <summary>
     /// Hosts that serve nothing go first, in waves of their own: they take no capacity away, and they show what the
-    /// release does before a serving host is touched. The rest follows in the order given.
+    /// release does before a serving host is touched. The rest follows in the order given. "First" is said of them only where
+    /// something follows.
     /// </summary>
     public static IReadOnlyList<IReadOnlyList<HostChange>> IdleFirst(IReadOnlyList<HostChange> changes, int batch)
-        => [.. InOrder([.. changes.Where(c => !c.Serves)], batch), .. InOrder([.. changes.Where(c => c.Serves)], batch)];
+    {
+        var serving = changes.Where(c => c.Serves).ToList();
+        var idle = changes.Where(c => !c.Serves).Select(c => serving.Count == 0 ? c : c with { Why = $"first: {c.Why}" }).ToList();
+        return [.. InOrder(idle, batch), .. InOrder(serving, batch)];
+    }
 
     /// <summary>In the order given.</summary>
     public static IReadOnlyList<IReadOnlyList<HostChange>> InOrder(IReadOnlyList<HostChange> changes, int batch)

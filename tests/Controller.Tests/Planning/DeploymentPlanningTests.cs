@@ -1,0 +1,138 @@
+using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
+using static Decant.Controller.Tests.Planning.Fleets;
+
+namespace Decant.Controller.Tests.Planning;
+
+public class DeploymentPlanningTests
+{
+    [Test]
+    public void Hosts_that_serve_nothing_go_first_in_waves_of_their_own()
+    {
+        var manifest = ManifestOf(5, batch: "2");
+
+        var plan = Deploy(manifest, Serving, Empty, Serving, Ailing, Serving);
+
+        Assert.That(plan.Waves.Select(w => string.Join(' ', w.Hosts.Select(h => h.Host))), Is.EqualTo(new[] { "web2 web4", "web1 web3", "web5" }));
+        Assert.That(plan.Waves[0].Hosts.Select(h => h.Why), Has.All.StartsWith("first: ").And.All.EndsWith("; wave 1 of 3, batch of 2"));
+    }
+
+    [Test]
+    public void A_host_that_runs_the_release_is_left_alone()
+    {
+        var plan = Deploy(ManifestOf(2), Updated, Serving);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Untouched.Single().Why, Is.EqualTo($"runs {New} already"));
+            Assert.That(plan.Preparation.SelectMany(p => p.Steps).Select(s => s.Host.Value), Has.All.EqualTo("web2"));
+            Assert.That(plan.Completion, Has.Count.EqualTo(2), "both have releases to prune");
+        });
+    }
+
+    [Test]
+    public void Deploying_what_runs_everywhere_is_a_plan_of_nothing()
+    {
+        var plan = Deploy(ManifestOf(2, more: "migrations: { run: x }"), Updated, Updated);
+
+        Assert.That((plan.IsEmpty, plan.Preparation.Count, plan.Completion.Count, plan.Untouched.Count), Is.EqualTo((true, 0, 0, 2)));
+    }
+
+    [Test]
+    public void Other_settings_are_a_reason_to_cut_over_and_are_named()
+    {
+        var manifest = ManifestOf(1, more: "slot: { env: { A: x, B: new, D: same }, node: n@h, port: 4001 }");
+        var before = manifest.Hosts[0].Slot with
+        {
+            Port = 4000,
+            Node = "",
+            Environment = new Dictionary<string, string> { ["B"] = "old secret", ["C"] = "x", ["D"] = "same" },
+        };
+
+        var plan = Deploy(manifest, _ => Seen(new RunningInstance(New, Healthy: true, before)));
+
+        Assert.That(plan.Waves.Single().Hosts.Single().Why, Does.StartWith(
+            $"runs {New} already with other settings: port 4000 → 4001, node shop-main@127.0.0.1 → n@h, env A added, env B changed, env C removed;"));
+    }
+
+    [Test]
+    public void The_node_name_that_the_agent_gives_by_itself_is_no_other_setting()
+    {
+        var manifest = ManifestOf(1);
+        var before = manifest.Hosts[0].Slot with { Node = "shop-main@127.0.0.1" };
+
+        Assert.That(Deploy(manifest, _ => Seen(new RunningInstance(New, Healthy: true, before))).IsEmpty);
+    }
+
+    [Test]
+    public void A_host_that_runs_the_release_but_ails_is_cut_over_again()
+        => Assert.That(Deploy(ManifestOf(1), UpdatedAndAiling).Waves.Single().Hosts.Single().Why, Does.StartWith($"runs {New} already but is not healthy"));
+
+    [Test]
+    public void The_migration_runs_on_the_host_that_the_manifest_names()
+        => Assert.That(MigrationHost(ManifestOf(3, more: "migrations: { run: x, host: web2 }"), Serving, Serving, Serving), Is.EqualTo("web2"));
+
+    [Test]
+    public void The_migration_runs_on_the_first_touched_host_when_the_named_one_is_left_alone()
+        => Assert.That(MigrationHost(ManifestOf(3, more: "migrations: { run: x, host: web1 }"), Updated, Serving, Serving), Is.EqualTo("web2"));
+
+    [TestCase("1", 3, ExpectedResult = "1 1 1")]
+    [TestCase("2", 3, ExpectedResult = "1 1 1")]
+    [TestCase("3", 3, ExpectedResult = "0 0 0")]
+    [TestCase("2", 6, ExpectedResult = "2 2 2 2 2 2")]
+    [TestCase("1", 1, ExpectedResult = "0")]
+    public string Others_are_up_before_a_host_is_drained_where_there_are_others(string batch, int hosts)
+        => string.Join(' ', Drains(Deploy(ManifestOf(hosts, batch: batch), Enumerable.Repeat(Serving, hosts).ToArray())).Select(d => d.MinOthersUp));
+
+    [Test]
+    public void A_first_deployment_requires_others_of_no_host_because_nothing_is_taken_away()
+        => Assert.That(Drains(Deploy(ManifestOf(3), Empty, Empty, Empty)).Select(d => d.MinOthersUp), Is.EqualTo(new[] { 0, 0, 0 }));
+
+    [Test]
+    public void The_only_host_that_serves_says_that_requests_will_fail()
+        => Assert.That(Deploy(ManifestOf(1), Serving).Waves.Single().Hosts.Single().Why, Does.EndWith("requests fail from its stop until it is healthy again"));
+
+    [Test]
+    public void A_host_that_serves_alone_waits_for_those_that_were_empty_and_then_has_others()
+    {
+        var plan = Deploy(ManifestOf(2), Serving, Empty);
+
+        Assert.That(plan.Waves.SelectMany(w => w.Hosts).Select(h => h.Host.Value), Is.EqualTo(new[] { "web2", "web1" }));
+        Assert.That(Drains(plan).Select(d => d.MinOthersUp), Is.EqualTo(new[] { 0, 1 }));
+    }
+
+    [TestCase("25%", 40, ExpectedResult = 10)]
+    [TestCase("33%", 10, ExpectedResult = 3)]
+    [TestCase("1%", 40, ExpectedResult = 1)]
+    [TestCase("100%", 7, ExpectedResult = 7)]
+    [TestCase("50", 7, ExpectedResult = 7)]
+    public int A_share_is_rounded_down_but_is_at_least_one_host(string batch, int hosts)
+        => Deploy(ManifestOf(hosts, batch: batch), Enumerable.Repeat(Serving, hosts).ToArray()).Waves[0].Hosts.Count;
+
+    [Test]
+    public void Every_host_that_cannot_be_planned_is_named_with_what_to_do()
+    {
+        var manifest = ManifestOf(4);
+        var fleet = Observe(manifest, Gone, Serving, Gone);
+
+        var refused = (PlanResult.Refused)Planner.MakeDeployment(manifest, fleet, New);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(refused.Refusals.Select(r => (r.Host.Value, r.Error.Reason)), Is.EqualTo(new[]
+            {
+                ("web1", "HOST_UNREACHABLE"), ("web3", "HOST_UNREACHABLE"), ("web4", "HOST_NOT_OBSERVED"),
+            }));
+            Assert.That(refused.Refusals[0].Error.Message, Is.EqualTo("web1: its agent at web1:7420 does not answer: connection refused"));
+            Assert.That(refused.Refusals.Select(r => r.Error.WhatNext), Has.All.Not.Empty);
+        });
+    }
+
+    private static Plan Deploy(DeploymentManifest manifest, params Func<ManifestHost, HostObservation>[] states)
+        => Made(Planner.MakeDeployment(manifest, Observe(manifest, states), New));
+
+    private static string? MigrationHost(DeploymentManifest manifest, params Func<ManifestHost, HostObservation>[] states)
+        => Deploy(manifest, states).Preparation.SelectMany(p => p.Steps).OfType<MigrateStep>().Single().Host.Value;
+
+    private static IEnumerable<DrainStep> Drains(Plan plan) => plan.Waves.SelectMany(w => w.Hosts).SelectMany(h => h.Steps).OfType<DrainStep>();
+}
