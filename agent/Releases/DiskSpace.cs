@@ -16,6 +16,9 @@ internal sealed class DiskSpace(Func<string, long> freeBytes, HostLimits limits)
     /// <summary>Asks the kernel.</summary>
     public static DiskSpace Real(HostLimits limits) => new(path => new DriveInfo(path).AvailableFreeSpace, limits);
 
+    /// <summary>Bytes that are free in the file system of a directory.</summary>
+    public long Free(string path) => freeBytes(path);
+
     /// <summary>Refuses work that would go below the floor.</summary>
     /// <param name="path">A directory there; it need not exist yet.</param>
     /// <param name="bytes">What the work will write, by estimate.</param>

@@ -42,7 +42,10 @@ internal sealed partial class PidFd : IDisposable
     }
 
     /// <summary>Sends a signal. A process that is gone is no error.</summary>
-    public void Signal(int signal) => _ = Syscall(PidfdSendSignal, (int)handle.DangerousGetHandle(), signal, 0, 0);
+    public void Signal(int signal)
+    {
+        if (!Exited.IsCompleted) _ = Syscall(PidfdSendSignal, (int)handle.DangerousGetHandle(), signal, 0, 0);
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Exited.ContinueWith(_ => handle.Dispose(), TaskScheduler.Default);

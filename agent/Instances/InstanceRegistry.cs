@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using Decant.Agent.Supervision;
+
+namespace Decant.Agent.Instances;
+
+/// <summary>The slots of this host.</summary>
+internal sealed class InstanceRegistry(InstanceParts parts, ILogger<InstanceSlot> slotLogger) : IDisposable
+{
+    private readonly ConcurrentDictionary<InstanceKey, InstanceSlot> slots = new();
+
+    /// <summary>Every slot that was ever used, by name.</summary>
+    public IReadOnlyList<InstanceSlot> All() => [.. slots.Values.OrderBy(s => s.Key.ToString(), StringComparer.Ordinal)];
+
+    /// <summary>A slot.</summary>
+    /// <exception cref="Errors.OperatorException">SLOT_NOT_FOUND.</exception>
+    public InstanceSlot Get(InstanceKey key) => slots.TryGetValue(key, out var slot) ? slot : throw InstanceErrors.SlotNotFound(key);
+
+    /// <summary>A slot; null when nothing was ever started in it.</summary>
+    public InstanceSlot? TryGet(InstanceKey key) => slots.GetValueOrDefault(key);
+
+    /// <summary>A slot, made by its first start.</summary>
+    public InstanceSlot GetOrAdd(InstanceRecord first) => slots.GetOrAdd(first.Key, _ => new InstanceSlot(parts, first, slotLogger));
+
+    /// <summary>A slot's output.</summary>
+    public InstanceLog Log(InstanceKey key) => parts.Supervisor.Log(Get(key).Key);
+
+    /// <summary>Takes over what an earlier agent left running, and starts again what should run and does not. Called once.</summary>
+    public Task ResumeAllAsync(CancellationToken cancellation)
+        => Task.WhenAll(parts.Store.All().Select(record => GetOrAdd(record).ResumeAsync(cancellation)));
+
+    /// <summary>The agent stops; what runs goes on.</summary>
+    public void Dispose()
+    {
+        foreach (var slot in slots.Values) slot.Dispose();
+    }
+}

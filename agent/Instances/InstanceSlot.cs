@@ -1,0 +1,340 @@
+using Decant.Agent.Elixir;
+using Decant.Agent.Health;
+using Decant.Agent.Operations;
+using Decant.Agent.Releases;
+using Decant.Names;
+
+namespace Decant.Agent.Instances;
+
+/// <summary>
+/// One slot: what it is meant to run, what it runs, and how that is started again when it dies. Changed by one caller at a time; read by
+/// snapshot.
+/// </summary>
+internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord first, ILogger<InstanceSlot> logger) : IDisposable
+{
+    private const int TailLines = 50;
+    private static readonly TimeSpan NameGrace = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim changing = new(1, 1);
+    private readonly Lock gate = new();
+    private InstanceRecord record = first;
+    private InstanceRun? run;
+    private HealthThresholds? health;
+    private Backoff backoff = new(parts.Restart, 0);
+    private DateTimeOffset? restartAt;
+    private CancellationTokenSource restarting = new();
+    private bool stopping;
+
+    /// <summary>App and slot.</summary>
+    public InstanceKey Key => record.Key;
+
+    /// <summary>What runs now; null when nothing does.</summary>
+    public InstanceRun? Run
+    {
+        get
+        {
+            lock (gate) return run;
+        }
+    }
+
+    /// <summary>As it is now.</summary>
+    public InstanceSnapshot Snapshot()
+    {
+        lock (gate)
+        {
+            return new InstanceSnapshot(
+                record, State(), run?.Process.Identity, run?.Process.StartedAt, restartAt, run?.AdoptedAt, health?.Seen);
+        }
+    }
+
+    /// <summary>The last lines of its output.</summary>
+    public IReadOnlyList<string> LastLines(int count) => [.. parts.Supervisor.Log(Key).LastLines(count).Select(l => l.Text)];
+
+    /// <summary>Takes over what runs since before this agent started, or starts again what should run and does not.</summary>
+    public async Task ResumeAsync(CancellationToken cancellation)
+    {
+        await changing.WaitAsync(cancellation);
+        try
+        {
+            if (parts.Supervisor.Adopt(Key) is { } process)
+            {
+                LogAdopted(Key, process.Identity.Pid, process.StartedAt);
+                Begin(new InstanceRun(process, parts.Time.GetUtcNow()), record with { Release = process.Release });
+                return;
+            }
+
+            if (!record.Wanted) return;
+            var exit = parts.Supervisor.LastExit(Key);
+            var report = Report(exit?.ExitCode, exit?.At ?? parts.Time.GetUtcNow());
+            LogFoundDead(Key, report.Describe());
+            lock (gate) record = record with { LastExit = report, Restarts = record.Restarts + 1 };
+            ScheduleRestart(TimeSpan.Zero);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <summary>Starts a release in the slot.</summary>
+    public async Task<Started> StartAsync(InstanceRecord wanted, IOperationReport report, CancellationToken cancellation)
+    {
+        var release = parts.Releases.Get(Key.App, wanted.Release.Version, wanted.Release.Digest);
+        await changing.WaitAsync(cancellation);
+        try
+        {
+            if (Run is { } present && !present.Ended.IsCompleted)
+            {
+                if (present.Process.Release != wanted.Release || !record.Spec.IsSameAs(wanted.Spec))
+                    throw InstanceErrors.SlotOccupied(Key, present.Process.Release);
+                Save(wanted with { Restarts = record.Restarts, LastExit = record.LastExit });
+                return new Started(present.Process.Identity.Pid, present.Process.Identity.StartTicks, Unchanged: true);
+            }
+
+            CancelRestart();
+            await CheckRoomAsync(wanted, report, cancellation);
+            backoff = new Backoff(parts.Restart, 0);
+            // Written before it is done: an agent that dies in between finds what it was to do.
+            Save(wanted);
+            var started = await LaunchAsync(release, cancellation);
+            report.Message($"started pid {started.Process.Identity.Pid}");
+            return new Started(started.Process.Identity.Pid, started.Process.Identity.StartTicks);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <summary>Stops what runs in the slot, and what would be started again, and returns when its process is gone.</summary>
+    public async Task<Stopped> StopAsync(StopDeadlines deadlines, IOperationReport report, CancellationToken cancellation)
+    {
+        await changing.WaitAsync(cancellation);
+        try
+        {
+            CancelRestart();
+            Save(record with { Wanted = false });
+            if (Run is not { } present || present.Ended.IsCompleted) return new Stopped(StopMeans.NotRunning, TimeSpan.Zero, null);
+            SetStopping(true);
+            try
+            {
+                var release = parts.Releases.TryGet(Key.App, present.Process.Release);
+                var target = release is null ? null : new ReleaseInSlot(Key, record.Spec, release, report.Deployment);
+                var stopped = await new InstanceStop(Key, present, target, parts.Script, parts.Time).RunAsync(deadlines, report, cancellation);
+                await present.Ended.WaitAsync(cancellation);
+                if (record.Spec.Distribution) await parts.Epmd.WaitUntilFreeAsync(record.Spec.Node, NameGrace, cancellation);
+                return stopped;
+            }
+            finally
+            {
+                SetStopping(false);
+            }
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <summary>The agent stops: what runs goes on, nobody watches it any more.</summary>
+    public void Dispose()
+    {
+        CancelRestart();
+        Run?.Dispose();
+        changing.Dispose();
+        restarting.Dispose();
+    }
+
+    private async Task CheckRoomAsync(InstanceRecord wanted, IOperationReport report, CancellationToken cancellation)
+    {
+        if (ListeningPorts.Describe(wanted.Spec.Port) is { } owner) throw InstanceErrors.PortInUse(Key, wanted.Spec.Port, owner);
+        if (!wanted.Spec.Distribution || !await parts.Epmd.IsRegisteredAsync(wanted.Spec.Node, cancellation)) return;
+        report.Message($"waiting until epmd has let go of the name {wanted.Spec.Node}");
+        if (!await parts.Epmd.WaitUntilFreeAsync(wanted.Spec.Node, NameGrace, cancellation))
+            throw InstanceErrors.NodeNameInUse(Key, wanted.Spec.Node.ToString());
+    }
+
+    private async Task<InstanceRun> LaunchAsync(StagedRelease release, CancellationToken cancellation)
+    {
+        var target = new ReleaseInSlot(Key, record.Spec, release, record.Deployment);
+        await parts.Epmd.EnsureRunningAsync(target, cancellation);
+        var started = new InstanceRun(await parts.Supervisor.StartAsync(target, cancellation), adoptedAt: null);
+        LogStarted(Key, release.Id, started.Process.Identity.Pid);
+        Begin(started, record);
+        return started;
+    }
+
+    private void Begin(InstanceRun begun, InstanceRecord with)
+    {
+        lock (gate)
+        {
+            record = with;
+            run = begun;
+            restartAt = null;
+            health = with.Health is { } check ? HealthThresholds.Of(check) : null;
+        }
+
+        _ = Task.Run(() => WatchEndAsync(begun));
+        if (with.Health is { } watched) _ = Task.Run(() => WatchHealthAsync(begun, watched));
+    }
+
+    private async Task WatchEndAsync(InstanceRun watched)
+    {
+        var exit = await watched.Process.Exited;
+        var report = Report(exit.ExitCode, exit.At);
+        var ran = report.At - watched.Process.StartedAt;
+        TimeSpan? restartAfter = null;
+        lock (gate)
+        {
+            if (run != watched) return;
+            run = null;
+            health = null;
+            var died = record.Wanted && !stopping;
+            record = record with { LastExit = report, Restarts = died ? record.Restarts + 1 : record.Restarts };
+            parts.Store.Save(record);
+            if (died)
+            {
+                backoff = backoff.After(ran);
+                restartAfter = backoff.Wait;
+            }
+        }
+
+        if (restartAfter is { } wait)
+        {
+            LogDied(Key, watched.Process.Release, watched.Process.Identity.Pid, report.Describe(), ran, wait);
+            ScheduleRestart(wait);
+        }
+        else
+        {
+            LogEnded(Key, watched.Process.Release, watched.Process.Identity.Pid, report.Describe());
+        }
+
+        watched.End(report);
+        watched.Dispose();
+    }
+
+    private async Task WatchHealthAsync(InstanceRun watched, HealthCheck check)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Snapshot().Health is { IsHealthy: true } ? check.Interval : check.StartInterval * 5, parts.Time, watched.Watching);
+                if (parts.Releases.TryGet(Key.App, watched.Process.Release) is not { } release) continue;
+                var failure = await parts.Prober.ProbeAsync(check, new ReleaseInSlot(Key, record.Spec, release, null), watched.Watching);
+                lock (gate)
+                {
+                    if (run != watched || health is not { } before) return;
+                    health = before.After(failure);
+                    if (before.Seen.IsHealthy && health is { Seen.IsHealthy: false }) LogUnhealthy(Key, failure ?? "");
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The run has ended, or the agent stops.
+        }
+    }
+
+    private void ScheduleRestart(TimeSpan wait)
+    {
+        CancellationToken cancelled;
+        lock (gate)
+        {
+            restarting.Dispose();
+            restarting = new CancellationTokenSource();
+            cancelled = restarting.Token;
+            restartAt = parts.Time.GetUtcNow() + wait;
+        }
+
+        _ = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    await Task.Delay(wait, parts.Time, cancelled);
+                    await RestartAsync(cancelled);
+                }
+                catch (OperationCanceledException)
+                {
+                    // Stopped, or started by an operation, in between.
+                }
+            },
+            CancellationToken.None);
+    }
+
+    private async Task RestartAsync(CancellationToken cancellation)
+    {
+        await changing.WaitAsync(cancellation);
+        try
+        {
+            if (!record.Wanted || Run is not null) return;
+            var release = parts.Releases.Get(Key.App, record.Release.Version, record.Release.Digest);
+            if (record.Spec.Distribution) await parts.Epmd.WaitUntilFreeAsync(record.Spec.Node, NameGrace, cancellation);
+            await LaunchAsync(release, cancellation);
+        }
+        catch (Errors.OperatorException exception)
+        {
+            backoff = backoff.After(TimeSpan.Zero);
+            LogNotRestarted(Key, exception.Error.Message, backoff.Wait);
+            ScheduleRestart(backoff.Wait);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    private void CancelRestart()
+    {
+        lock (gate)
+        {
+            restarting.Cancel();
+            restartAt = null;
+        }
+    }
+
+    private void Save(InstanceRecord changed)
+    {
+        lock (gate) record = changed;
+        parts.Store.Save(changed);
+    }
+
+    private void SetStopping(bool value)
+    {
+        lock (gate) stopping = value;
+    }
+
+    private ExitReport Report(int? code, DateTimeOffset at) => new(code, at, LastLines(TailLines), parts.CrashDumps.Collect(Key, at));
+
+    private InstanceState State() => (run, restartAt, health) switch
+    {
+        (null, not null, _) => InstanceState.BackingOff,
+        (null, null, _) => InstanceState.Stopped,
+        _ when stopping => InstanceState.Stopping,
+        (_, _, null) or (_, _, { Seen.IsHealthy: true }) => InstanceState.Running,
+        (_, _, { Seen.Failures: var failures, Fall: var fall }) when failures < fall => InstanceState.Starting,
+        _ => run.Process.StartedAt + TimeSpan.FromSeconds(60) > parts.Time.GetUtcNow() ? InstanceState.Starting : InstanceState.Unhealthy,
+    };
+
+    [LoggerMessage(400, LogLevel.Information, "{Key} started: {Release}, pid {Pid}")]
+    private partial void LogStarted(InstanceKey key, ReleaseId release, int pid);
+
+    [LoggerMessage(401, LogLevel.Information, "{Key} re-adopted: pid {Pid}, running since {StartedAt:u}")]
+    private partial void LogAdopted(InstanceKey key, int pid, DateTimeOffset startedAt);
+
+    [LoggerMessage(402, LogLevel.Warning, "{Key} died while no agent watched ({Exit}); it is started again")]
+    private partial void LogFoundDead(InstanceKey key, string exit);
+
+    [LoggerMessage(403, LogLevel.Error, "{Key} died: {Release}, pid {Pid}, {Exit} after {Ran}; it is started again in {Wait}")]
+    private partial void LogDied(InstanceKey key, ReleaseId release, int pid, string exit, TimeSpan ran, TimeSpan wait);
+
+    [LoggerMessage(404, LogLevel.Information, "{Key} ended: {Release}, pid {Pid}, {Exit}")]
+    private partial void LogEnded(InstanceKey key, ReleaseId release, int pid, string exit);
+
+    [LoggerMessage(405, LogLevel.Warning, "{Key} is no longer healthy: {Failure}")]
+    private partial void LogUnhealthy(InstanceKey key, string failure);
+
+    [LoggerMessage(406, LogLevel.Error, "{Key} could not be started again: {Reason}; next attempt in {Wait}")]
+    private partial void LogNotRestarted(InstanceKey key, string reason, TimeSpan wait);
+}

@@ -1,0 +1,22 @@
+using Decant.Agent.Releases;
+using Decant.Names;
+
+namespace Decant.Agent.Instances;
+
+/// <summary>Which releases the slots of this host need, read from what is on disk.</summary>
+internal sealed class ReleaseUse(InstanceStore store) : IReleaseUse
+{
+    /// <inheritdoc/>
+    public IReadOnlyCollection<(SlotName Slot, ReleaseId Release)> InUse(AppName app)
+        => [.. store.All().Where(r => r.Key.App == app && r.Wanted).Select(r => (r.Key.Slot, r.Release))];
+
+    /// <inheritdoc/>
+    public ReleaseId? LastGood(AppName app)
+    {
+        var running = InUse(app).Select(u => u.Release).ToHashSet();
+        return store.KnownGood(app).FirstOrDefault(release => !running.Contains(release));
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlySet<ReleaseId> KnownGood(AppName app) => store.KnownGood(app).ToHashSet();
+}
