@@ -1,12 +1,20 @@
 using Decant.Agent.Api;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
+using Decant.Agent.Elixir;
+using Decant.Agent.Health;
 using Decant.Agent.Hosting;
+using Decant.Agent.Instances;
 using Decant.Agent.Operations;
+using Decant.Agent.Releases;
 using Decant.Agent.State;
+using Decant.Agent.Supervision;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting.Systemd;
 using Serilog;
+
+// The keeper of an instance is this program in another mode: small, without a server.
+if (args is [InstanceKeeper.Mode, ..]) return await InstanceKeeper.RunAsync();
 
 switch (AgentArguments.Parse(args))
 {
@@ -56,6 +64,9 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
         if (configuration.Listen.Unix is { } path) kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http2);
         if (configuration.Listen.Tcp is { } address) kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http2);
         kestrel.Limits.MinRequestBodyDataRate = null;
+        // Uploads: with the default windows of 96 KiB and 128 KiB each one waits for the other side all the time.
+        kestrel.Limits.Http2.InitialStreamWindowSize = 2 << 20;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
         kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
     });
@@ -72,6 +83,33 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<OperationRunner>();
     services.AddSingleton<OperationCalls>();
     services.AddSingleton<HostBalancers>();
+
+    services.AddSingleton(configuration.Limits);
+    services.AddSingleton(DiskSpace.Real(configuration.Limits));
+    services.AddSingleton(new ReleaseDirectories(configuration.DataDirectory));
+    services.AddSingleton<ReleaseUploads>();
+    services.AddSingleton<ReleaseStore>();
+
+    services.AddSingleton(new AppDirectories(configuration.DataDirectory));
+    services.AddSingleton<Cookies>();
+    services.AddSingleton<SlotEnvironment>();
+    services.AddSingleton<ReleaseScript>();
+    services.AddSingleton<Epmd>();
+    services.AddSingleton<SharedLibraries>();
+    services.AddSingleton<Preflight>();
+    services.AddSingleton<Migrations>();
+
+    services.AddSingleton(KeeperProgram.OfThisProcess());
+    services.AddSingleton<ISupervisor, ProcessSupervisor>();
+    services.AddSingleton(configuration.Restart);
+    services.AddSingleton<CrashDumps>();
+    services.AddSingleton<InstanceStore>();
+    services.AddSingleton<IReleaseUse, ReleaseUse>();
+    services.AddSingleton<InstanceParts>();
+    services.AddSingleton<InstanceRegistry>();
+    services.AddSingleton<HealthProber>();
+    services.AddSingleton<RunningVerification>();
+    services.AddSingleton<HealthWait>();
     services.AddHostedService<AgentLifetime>();
 
     services.AddGrpc(grpc =>
@@ -85,6 +123,9 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     await using var app = builder.Build();
     app.MapGrpcService<OperationsService>();
     app.MapGrpcService<BalancersService>();
+    app.MapGrpcService<ReleasesService>();
+    app.MapGrpcService<InstancesService>();
+    app.MapGrpcService<HostsService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

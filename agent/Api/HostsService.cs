@@ -1,5 +1,6 @@
 using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
+using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Names;
@@ -14,7 +15,7 @@ internal sealed class HostsService(
     AgentIdentity identity,
     ReleaseStore releases,
     IReleaseUse use,
-    IInstanceList instances,
+    InstanceRegistry instances,
     OperationRunner runner,
     OperationJournal journal) : V1.Hosts.HostsBase
 {
@@ -38,7 +39,7 @@ internal sealed class HostsService(
             DiskFreeBytes = (ulong)disk.AvailableFreeSpace,
             DiskTotalBytes = (ulong)disk.TotalSize,
             Releases = { releases.List(app).Select(r => ReleaseMapping.ToMessage(r, use)) },
-            Instances = { instances.List(app) },
+            Instances = { instances.All().Where(s => app is null || s.Key.App == app).Select(s => InstanceMapping.ToMessage(s.Snapshot())) },
             Unfinished = { unfinished.Select(o => OperationMapping.ToMessage(o, identity.Host)) },
             Supervisor = configuration.Supervisor switch
             {

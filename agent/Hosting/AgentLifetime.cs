@@ -1,5 +1,7 @@
 using Decant.Agent.Configuration;
+using Decant.Agent.Instances;
 using Decant.Agent.Operations;
+using Decant.Agent.Releases;
 
 namespace Decant.Agent.Hosting;
 
@@ -12,15 +14,18 @@ internal sealed partial class AgentLifetime(
     AgentIdentity identity,
     OperationJournal journal,
     OperationRunner runner,
+    ReleaseStore releases,
+    InstanceRegistry instances,
     TimeProvider time,
     ILogger<AgentLifetime> logger) : IHostedLifecycleService
 {
     /// <inheritdoc/>
-    public Task StartingAsync(CancellationToken cancellationToken)
+    public async Task StartingAsync(CancellationToken cancellationToken)
     {
         foreach (var operation in journal.MarkInterrupted(time.GetUtcNow()))
             LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
-        return Task.CompletedTask;
+        releases.CleanUp();
+        await instances.ResumeAllAsync(cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -31,7 +31,12 @@ internal sealed record OperationRecord(
 /// <param name="Slot">The slot.</param>
 /// <param name="Release">The release.</param>
 /// <param name="Member">A balancer's member, as <c>balancer/backend/member</c>.</param>
-internal sealed record OperationSubject(AppName? App = null, SlotName? Slot = null, ReleaseId? Release = null, string? Member = null);
+internal sealed record OperationSubject(AppName? App = null, SlotName? Slot = null, ReleaseId? Release = null, string? Member = null)
+{
+    /// <summary>For people and logs: <c>shop/main 1.4.2-0a1b2c3d4e5f</c>, <c>edge/shop/web1</c>.</summary>
+    public override string ToString()
+        => Member ?? $"{App}{(Slot is null ? "" : $"/{Slot}")}{(Release is null ? "" : $" {Release}")}";
+}
 
 /// <summary>What kind of work an operation is. The names are stored; the numbers are not.</summary>
 internal enum OperationKind
