@@ -133,12 +133,29 @@ internal sealed class DeploymentExecutor
                 if (result.End.State is StepState.Failed or StepState.Unknown) Failed(cutover.Host, result.AsFailure(), isRollback);
             }
 
-            if (!result.End.Succeeded) return false;
+            if (result.End.Succeeded) continue;
+            if (step is DrainStep && result.End.State != StepState.Aborted) await PutBackAsync(account, isRollback);
+            return false;
         }
 
         account.Complete(isRollback);
         events.Tell((at, id) => new HostDone(at, id, cutover.Host, cutover.To, isRollback, parts.Time.GetElapsedTime(start)));
         return true;
+    }
+
+    /// <summary>
+    /// A host whose drain failed at one balancer still serves: it is put back at the others rather than left idle. Where a
+    /// rollback follows, that does it.
+    /// </summary>
+    private async Task PutBackAsync(HostAccount account, bool isRollback)
+    {
+        if (account.Runs is null) return;
+        foreach (var balancer in run.Manifest.Balancers.Where(b => account.DrainedAt.Contains(b.Key)).ToList())
+        {
+            var undrain = new UndrainStep(balancer, account.Host, run.Manifest.App, run.Manifest.Strategy.UndrainTimeout);
+            if (await steps.RunAsync(undrain, isRollback, isPutBack: true) is not { } result) return;
+            lock (gate) account.Take(result);
+        }
     }
 
     private void Failed(HostName host, StepFailure failure, bool isRollback)
@@ -169,13 +186,18 @@ internal sealed class DeploymentExecutor
         var plan = await PlanRollbackAsync(order);
         events.Tell((at, id) => new PlanMade(at, id, plan, run.Attempt, IsRollback: true));
 
-        // Each host is independent: one that cannot be put back does not keep the next one from it.
+        // Hosts that serve nothing can only gain: each is tried, whatever became of the others. A host that serves is left
+        // serving once the way back has failed anywhere: it might fail there as well.
         var cutovers = plan.Waves.SelectMany(w => w.Hosts).ToList();
+        var failed = false;
         for (var i = 0; i < cutovers.Count && !steps.IsHalted; i++)
         {
+            if (failed && accounts[cutovers[i].Host].InRotation) continue;
             var stage = new PlanStage(PlanStageKind.Wave, $"rollback {i + 1} of {cutovers.Count}", i + 1, true);
             var start = BeginStage(stage, [cutovers[i].Host]);
-            EndStage(stage, await CutOverAsync(cutovers[i], isRollback: true), start);
+            var back = await CutOverAsync(cutovers[i], isRollback: true);
+            failed |= !back;
+            EndStage(stage, back, start);
         }
 
         return steps.IsHalted ? Interrupted()

@@ -24,10 +24,12 @@ internal static class DeploymentIds
     /// The agent's operation for a step: a repetition in the same attempt names the same one. The migration's has no attempt
     /// in it, so that a resumed deployment never runs it twice.
     /// </summary>
+    /// <param name="isRollback">It undoes what the deployment changed.</param>
+    /// <param name="isPutBack">It puts a host back whose drain failed: not the run of the same step that may follow later.</param>
     /// <param name="repetition">0, or more when the agent died in the middle and the step is done again on purpose.</param>
-    public static OperationId Operation(DeploymentId deployment, int attempt, Step step, bool isRollback, int repetition)
+    public static OperationId Operation(DeploymentId deployment, int attempt, Step step, bool isRollback, bool isPutBack, int repetition)
     {
-        var prefix = step is MigrateStep ? $"{deployment}/" : $"{deployment}/{attempt}/{(isRollback ? "rollback/" : "")}";
+        var prefix = step is MigrateStep ? $"{deployment}/" : $"{deployment}/{attempt}/{(isRollback ? "rollback/" : "")}{(isPutBack ? "put-back/" : "")}";
         var key = step is MigrateStep ? "migrate" : step.Key;
         var suffix = repetition == 0 ? "" : $"/again-{repetition}";
         if (prefix.Length + key.Length + suffix.Length > LongestOperationId)

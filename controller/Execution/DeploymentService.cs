@@ -64,17 +64,17 @@ internal sealed class DeploymentService(
     /// <exception cref="OperatorException">NOT_RESUMABLE, DEPLOYMENT_RUNS or HOST_UNREACHABLE.</exception>
     public async Task<DeploymentOutcome> ResumeAsync(DeploymentId id, StopSignal stop)
     {
-        if (journal.Find(id) is not { } known) throw new OperatorException(Unknown(id));
+        if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
+        return await ResumeAsync(record, ManifestOf(record), stop);
+    }
+
+    /// <summary>The same, its manifest read.</summary>
+    internal async Task<DeploymentOutcome> ResumeAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
+    {
+        var id = known.Id;
         using var turn = AppLock.Take(state, known.App, $"resuming {id}", time);
         var record = journal.Find(id)!;
         if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
-        var manifest = ManifestReader.Read(record.Manifest.Text) switch
-        {
-            ManifestResult.Valid valid => valid.Manifest,
-            ManifestResult.Invalid invalid => throw new OperatorException(invalid.ToOperatorError(record.Manifest.Path)),
-            var other => throw new InvalidOperationException($"manifest result {other} is not known"),
-        };
-
         var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
         var survey = await SurveyAsync(fleet, manifest, stop.Stop);
         var steps = journal.StepsOf(id);
@@ -149,6 +149,13 @@ internal sealed class DeploymentService(
         var survey = await FleetSurvey.MakeAsync(fleet, manifest, cancellation);
         return survey.Problems(manifest) is { Count: > 0 } problems ? throw new OperatorException(Joined(problems)) : survey;
     }
+
+    private static DeploymentManifest ManifestOf(DeploymentRecord record) => ManifestReader.Read(record.Manifest.Text) switch
+    {
+        ManifestResult.Valid valid => valid.Manifest,
+        ManifestResult.Invalid invalid => throw new OperatorException(invalid.ToOperatorError(record.Manifest.Path)),
+        var other => throw new InvalidOperationException($"manifest result {other} is not known"),
+    };
 
     private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey)
     {

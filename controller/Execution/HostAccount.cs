@@ -34,6 +34,9 @@ internal sealed class HostAccount(HostName host, PlannedCutover? planned)
     /// <summary>Why it failed; null when it did not.</summary>
     public StepFailure? Failure { get; private set; }
 
+    /// <summary>Balancers at which its member was taken out.</summary>
+    public IReadOnlySet<HostName> DrainedAt => drainedAt;
+
     /// <summary>It takes traffic at every balancer, as far as is known.</summary>
     public bool InRotation => drainedAt.Count == 0 && Runs is not null && !lost;
 

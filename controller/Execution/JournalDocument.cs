@@ -61,7 +61,8 @@ internal static class JournalDocument
 
     public static BsonDocument From(StepRecord step) => new()
     {
-        ["_id"] = $"{step.Deployment}/{step.Attempt}/{(step.IsRollback ? "rollback/" : "")}{step.Key}",
+        // A migration keeps its operation over all attempts.
+        ["_id"] = $"{step.Operation}#{step.Attempt}",
         [Deployment] = step.Deployment.Value,
         ["key"] = step.Key,
         ["host"] = step.Host.Value,

@@ -41,9 +41,9 @@ internal sealed class StepRunner(
     public void Proceed() => halted = Fault is not null;
 
     /// <summary>Runs a step to its end; null when it was not begun because a stop was asked for.</summary>
-    public async Task<StepResult?> RunAsync(Step step, bool isRollback)
+    public async Task<StepResult?> RunAsync(Step step, bool isRollback, bool isPutBack = false)
     {
-        var run = new StepRun(step, DeploymentIds.Operation(deployment, attempt, step, isRollback, 0), attempt, isRollback);
+        var run = new StepRun(step, DeploymentIds.Operation(deployment, attempt, step, isRollback, isPutBack, 0), attempt, isRollback);
         var began = time.GetUtcNow();
         lock (gate)
         {
@@ -54,7 +54,7 @@ internal sealed class StepRunner(
         }
 
         var start = time.GetTimestamp();
-        var end = await EndAsync(run);
+        var end = await EndAsync(run, isPutBack);
         lock (gate)
         {
             running.Remove(run);
@@ -65,11 +65,11 @@ internal sealed class StepRunner(
         return new StepResult(run, end);
     }
 
-    private async Task<StepEnd> EndAsync(StepRun run)
+    private async Task<StepEnd> EndAsync(StepRun run, bool isPutBack)
     {
         try
         {
-            return await ReachEndAsync(run);
+            return await ReachEndAsync(run, isPutBack);
         }
         catch (OperationCanceledException) when (signal.Abort.IsCancellationRequested)
         {
@@ -84,7 +84,7 @@ internal sealed class StepRunner(
         }
     }
 
-    private async Task<StepEnd> ReachEndAsync(StepRun run)
+    private async Task<StepEnd> ReachEndAsync(StepRun run, bool isPutBack)
     {
         var operation = run.Operation;
         var reconnect = new Reconnect(options, time);
@@ -97,7 +97,7 @@ internal sealed class StepRunner(
                     return new StepEnd(StepState.Succeeded, done.Detail, done.Unchanged, null, []);
                 // The agent died in the middle and says so. The work of a step is safe to repeat, except for a migration's.
                 case StepOutcome.Failed { Error.Reason: "OPERATION_INTERRUPTED" } interrupted when run.Step is not MigrateStep && repetition < MostRepetitions:
-                    operation = DeploymentIds.Operation(deployment, attempt, run.Step, run.IsRollback, ++repetition);
+                    operation = DeploymentIds.Operation(deployment, attempt, run.Step, run.IsRollback, isPutBack, ++repetition);
                     events.Tell((at, id) => new StepRetried(at, id, run, TimeSpan.Zero, interrupted.Error));
                     break;
                 case StepOutcome.Failed failed:

@@ -1,0 +1,87 @@
+using System.Globalization;
+using Decant.Controller.Execution;
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
+using Decant.Controller.State;
+using Decant.Names;
+
+namespace Decant.Controller.Tests.Execution;
+
+/// <summary>A deployment of 2.0.0 over 1.0.0 on simulated hosts, with the real planner, executor and journal.</summary>
+internal sealed class Simulation : IDisposable
+{
+    public static readonly ReleaseId Old = Release("1.0.0", '1');
+    public static readonly ReleaseId New = Release("2.0.0", '2');
+
+    private readonly string directory = Directory.CreateTempSubdirectory("decant-simulation-").FullName;
+    private readonly JournalDatabase database = JournalDatabase.InMemory();
+    private readonly Func<Step, OperationId, Fault> faults;
+
+    public Simulation(int seed, int hosts = 3, int batch = 1, int budget = 0, bool autoRollback = true, Func<Step, OperationId, Fault>? faults = null)
+    {
+        this.faults = faults ?? ((_, _) => Fault.None);
+        Turns = new Turns(seed);
+        Manifest = ManifestOf(hosts, batch, budget, autoRollback);
+        Fleet = new SimulatedFleet(Manifest, Turns, Old, (step, operation) => this.faults(step, operation));
+        Journal = new DeploymentJournal(database);
+        Service = new DeploymentService(
+            new StateDirectory(directory), Journal, _ => Fleet, Turns, new Random(seed), new ExecutorOptions(), Heard);
+    }
+
+    public Turns Turns { get; }
+
+    public DeploymentManifest Manifest { get; }
+
+    public SimulatedFleet Fleet { get; }
+
+    public DeploymentJournal Journal { get; }
+
+    public DeploymentService Service { get; }
+
+    public List<DeploymentEvent> Events { get; } = [];
+
+    /// <summary>Called for each event, before the next thing happens.</summary>
+    public Action<DeploymentEvent>? OnEvent { get; set; }
+
+    public static bool IsRollback(OperationId operation) => operation.Value.Contains("/rollback/", StringComparison.Ordinal);
+
+    public DeploymentOutcome Deploy(StopSignal? stop = null, bool again = false)
+        => Turns.Run(Service.DeployAsync(new DeployRequest(new ManifestSource("decant.yml", ""), Manifest, New, null, again), stop ?? new StopSignal()));
+
+    public DeploymentOutcome Resume(DeploymentId id, StopSignal? stop = null)
+        => Turns.Run(Service.ResumeAsync(Journal.Find(id)!, Manifest, stop ?? new StopSignal()));
+
+    public DeploymentOutcome Rollback() => Turns.Run(Service.RollbackAsync(
+        new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null), new StopSignal()));
+
+    public void Dispose()
+    {
+        database.Dispose();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    private void Heard(DeploymentEvent item)
+    {
+        Events.Add(item);
+        OnEvent?.Invoke(item);
+    }
+
+    private static ReleaseId Release(string version, char digit) => new(ReleaseVersion.Parse(version), Sha256Digest.Parse(new string(digit, 64)));
+
+    private static DeploymentManifest ManifestOf(int hosts, int batch, int budget, bool autoRollback)
+    {
+        var second = TimeSpan.FromSeconds(1);
+        var slot = new SlotSettings(SlotName.Parse("main"), 4000, "", new Dictionary<string, string>(), true);
+        var names = Enumerable.Range(1, hosts).Select(i => HostName.Parse(string.Create(CultureInfo.InvariantCulture, $"web{i}"))).ToList();
+        return new DeploymentManifest(
+            AppName.Parse("shop"),
+            [.. names.Select(n => new ManifestHost(n, AgentAddress.Parse($"unix:/{n}"), slot))],
+            [.. new[] { "edge1", "edge2" }.Select(b => new ManifestBalancer(
+                HostName.Parse(b), AgentAddress.Parse($"unix:/{b}"), BalancerName.Parse("haproxy"), MemberName.Parse("shop"), "{host}"))],
+            new HealthPolicy(new HealthProbe.Tcp(), second, second, second, 2, 3),
+            new MigrationPolicy("Shop.Release.migrate()", names[0], second),
+            new RollingStrategy(new BatchSize.Count(batch), second, second, second, second, second, second, budget, autoRollback),
+            5);
+    }
+}
