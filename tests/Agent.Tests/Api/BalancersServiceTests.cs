@@ -24,7 +24,12 @@ internal sealed class BalancersServiceTests
         var client = new V1.Balancers.BalancersClient(api.Channel);
         var drain = new DrainRequest
         {
-            Operation = new() { Id = "d1/lb/drain-web1", DeploymentId = "d1" }, Balancer = "edge", Backend = "shop", Member = "web1", App = "shop", MinOthersUp = 1,
+            Operation = new() { Id = "d1/lb/drain-web1", DeploymentId = "d1" },
+            Balancer = "edge",
+            Backend = "shop",
+            Member = "web1",
+            App = "shop",
+            MinOthersUp = 1,
         };
 
         var drained = await EventsAsync(client.Drain(drain));
@@ -58,7 +63,12 @@ internal sealed class BalancersServiceTests
 
         var error = await ErrorAsync(client.Drain(new DrainRequest
         {
-            Operation = new(), Balancer = "Edge", Backend = "sh op", Member = "", Deadline = Duration.FromTimeSpan(TimeSpan.FromMicroseconds(1)), MinOthersUp = 1_000_000,
+            Operation = new(),
+            Balancer = "Edge",
+            Backend = "sh op",
+            Member = "",
+            Deadline = Duration.FromTimeSpan(TimeSpan.FromMicroseconds(1)),
+            MinOthersUp = 1_000_000,
         }));
 
         Assert.That(error.Reason, Is.EqualTo("BAD_REQUEST"));
