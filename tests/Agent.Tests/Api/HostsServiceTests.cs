@@ -1,12 +1,14 @@
 using Decant.Agent.Api;
 using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
+using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.Tests.Releases;
 using Decant.Names;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Decant.Agent.Tests.Api;
 
@@ -33,7 +35,7 @@ internal sealed class HostsServiceTests
             Assert.That(status.Os, Is.Not.Empty);
             Assert.That(status.DiskFreeBytes, Is.GreaterThan(0).And.LessThanOrEqualTo(status.DiskTotalBytes));
             Assert.That(status.Supervisor, Is.EqualTo("process"));
-            Assert.That(status.Instances.Single().App, Is.EqualTo("shop"));
+            Assert.That(status.Instances, Is.Empty);
             Assert.That(status.Unfinished.Single().State, Is.EqualTo(V1.OperationState.Interrupted));
             Assert.That(status.Unfinished.Single().Member, Is.EqualTo("edge/shop/web1"));
             Assert.That(status.Warnings, Is.Empty);
@@ -74,11 +76,7 @@ internal sealed class HostsServiceTests
                 .AddSingleton(configuration)
                 .AddSingleton(room.Store)
                 .AddSingleton<IReleaseUse>(room)
-                .AddSingleton<IInstanceList>(new OneInstance()),
+                // Nothing was ever started: a registry without slots does not use its parts.
+                .AddSingleton(new InstanceRegistry(null!, NullLogger<InstanceSlot>.Instance)),
             app => app.MapGrpcService<HostsService>());
-
-    private sealed class OneInstance : IInstanceList
-    {
-        public IReadOnlyList<V1.Instance> List(AppName? app) => [new V1.Instance { App = app?.Value ?? "any" }];
-    }
 }
