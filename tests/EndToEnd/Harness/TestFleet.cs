@@ -61,6 +61,8 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <param name="environment">More environment of the app.</param>
     public void WriteManifest(string strategy = "", string environment = "")
     {
+        var quick = new[] { "min_healthy: 300ms", "healthy_deadline: 30s", "drain_timeout: 20s" }
+            .Where(line => !strategy.Contains(line[..(line.IndexOf(':', StringComparison.Ordinal) + 1)], StringComparison.Ordinal));
         var hosts = string.Join('\n', Hosts.Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, port: {h.AppPort}, node: demo-{h.Name}-{h.AppPort}@127.0.0.1 }}"));
         File.WriteAllText(Manifest, $$"""
             app: demo
@@ -79,9 +81,7 @@ internal sealed class TestFleet : IAsyncDisposable
             migrations:
               run: Demo.Release.migrate()
             strategy:
-              min_healthy: 300ms
-              healthy_deadline: 30s
-              drain_timeout: 20s
+            {{Indent(string.Join('\n', quick), 2)}}
             {{Indent(strategy, 2)}}
             """);
     }
