@@ -71,6 +71,10 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
             var error = AgentErrors.Of(exception, step.Agent).With("host", step.Host.Value);
             return AgentErrors.IsUnknown(exception, error) ? new StepOutcome.Unknown(error) : new StepOutcome.Failed(error, [.. tail]);
         }
+        catch (IOException exception)
+        {
+            return new StepOutcome.Failed(Unreadable(step, exception), []);
+        }
         catch (Exception exception) when (cancellation.IsCancellationRequested && exception is RpcException or OperationCanceledException)
         {
             await CancelAsync(step, operation, deployment);
@@ -137,6 +141,10 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
             (int)item.Health.Successes, (int)item.Health.Failures, item.Health.Healthy, item.Health.LastFailure),
         _ => null,
     };
+
+    private OperatorError Unreadable(Step step, IOException exception) => new OperatorError(
+        StatusCode.NotFound, "ARCHIVE_NOT_FOUND", $"cannot read {archive?.Path}: {exception.Message}", "put the archive back and deploy again")
+        .With("host", step.Host.Value);
 
     private static OperatorError NoArchive(StageStep step) => new OperatorError(
         StatusCode.FailedPrecondition,

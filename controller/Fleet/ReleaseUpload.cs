@@ -26,15 +26,7 @@ internal static class ReleaseUpload
         if (archive is null || archive.Release != release) return false;
 
         using var call = releases.Upload(cancellationToken: cancellation);
-        try
-        {
-            await WriteAsync(call.RequestStream, app, archive, (long)there.Offset, progress, cancellation);
-        }
-        // The stream ended under the writer: the call's own status says why.
-        catch (Exception exception) when (exception is InvalidOperationException or RpcException)
-        {
-        }
-
+        await WriteAsync(call.RequestStream, app, archive, (long)there.Offset, progress, cancellation);
         await call.ResponseAsync;
         return true;
     }
@@ -55,16 +47,32 @@ internal static class ReleaseUpload
             TotalBytes = (ulong)archive.Size,
             Offset = (ulong)offset,
         };
-        await stream.WriteAsync(new UploadRequest { Header = header }, cancellation);
+        if (!await TryWriteAsync(stream, new UploadRequest { Header = header }, cancellation)) return;
         var buffer = new byte[ChunkBytes];
         progress(new StepProgress.Upload(offset, archive.Size));
         for (int read; (read = await file.ReadAtLeastAsync(buffer, ChunkBytes, throwOnEndOfStream: false, cancellation)) > 0;)
         {
             // Serialised before WriteAsync returns, so the buffer may be used again.
-            await stream.WriteAsync(new UploadRequest { Data = UnsafeByteOperations.UnsafeWrap(buffer.AsMemory(0, read)) }, cancellation);
+            var data = new UploadRequest { Data = UnsafeByteOperations.UnsafeWrap(buffer.AsMemory(0, read)) };
+            if (!await TryWriteAsync(stream, data, cancellation)) return;
             progress(new StepProgress.Upload(file.Position, archive.Size));
         }
 
         await stream.CompleteAsync();
+    }
+
+    /// <summary>False when the stream ended under the writer: the call's own status says why.</summary>
+    private static async Task<bool> TryWriteAsync(IClientStreamWriter<UploadRequest> stream, UploadRequest request, CancellationToken cancellation)
+    {
+        try
+        {
+            await stream.WriteAsync(request, cancellation);
+            return true;
+        }
+        // What a broken connection throws here depends on when it breaks.
+        catch (Exception exception) when (exception is InvalidOperationException or RpcException or IOException)
+        {
+            return false;
+        }
     }
 }
