@@ -5,7 +5,8 @@ namespace Decant.Controller.State;
 /// <summary>
 /// The controller's LiteDB file, shared by every <c>decant</c> on the machine: opened for each use, behind a file lock, so that
 /// <c>decant status</c> answers while a deployment runs. (LiteDB's own shared mode rests on a named mutex: see
-/// <see cref="FileLock"/>.) Used through <see cref="BsonDocument"/> only, because LiteDB's mapper is reflection.
+/// <see cref="FileLock"/>.) Closing it each time also makes what was written stay written: an open LiteDB writes its log from a
+/// background queue, after the call has returned. Used through <see cref="BsonDocument"/> only, because LiteDB's mapper is reflection.
 /// </summary>
 internal sealed class JournalDatabase : IDisposable
 {

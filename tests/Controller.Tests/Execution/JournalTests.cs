@@ -87,7 +87,7 @@ public class JournalTests
     }
 
     [Test]
-    public void A_journal_left_by_a_writer_that_was_killed_is_read_to_its_last_written_step()
+    public void A_journal_left_by_a_writer_that_was_killed_in_the_middle_of_a_write_has_all_that_was_written_before()
     {
         var state = new StateDirectory(Directory.CreateTempSubdirectory("decant-journal-").FullName);
         try
@@ -95,7 +95,9 @@ public class JournalTests
             var record = Record("20261124-134502-dddd");
             var journal = new DeploymentJournal(JournalDatabase.At(state));
             journal.Begin(record);
-            // Copied while it is open: the log beside the data file has not been written back yet, as after a kill -9.
+            journal.Put(Step(record.Id, null) with { Operation = OperationId.Parse($"{record.Id}/before") });
+            // Copied while it is open, as a kill -9 would leave it. LiteDB writes its log behind the caller's back, so this last
+            // step may or may not be in it; closing the file, as every use of the journal does, waits for that.
             var left = new StateDirectory(Path.Combine(state.Path, "left"));
             Directory.CreateDirectory(left.Path);
             JournalDatabase.At(state).Use(db =>
@@ -105,8 +107,8 @@ public class JournalTests
                 return true;
             });
 
-            Assert.That(File.Exists(Path.Combine(left.Path, "journal-log.db")), Is.True);
-            Assert.That(new DeploymentJournal(JournalDatabase.At(left)).StepsOf(record.Id), Has.Count.EqualTo(1));
+            var steps = new DeploymentJournal(JournalDatabase.At(left)).StepsOf(record.Id);
+            Assert.That(steps.Select(s => s.Operation.Value), Has.Member($"{record.Id}/before"));
         }
         finally
         {
