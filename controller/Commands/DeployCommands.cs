@@ -1,0 +1,119 @@
+using System.CommandLine;
+using Decant.Controller.Console;
+using Decant.Controller.Execution;
+using Decant.Controller.Fleet;
+using Decant.Controller.Planning;
+using Decant.Errors;
+using Decant.Names;
+using Grpc.Core;
+
+namespace Decant.Controller.Commands;
+
+/// <summary><c>decant plan</c>, <c>deploy</c>, <c>resume</c> and <c>rollback</c>: what changes a fleet.</summary>
+internal static class DeployCommands
+{
+    private static readonly Argument<string> Archive = new("archive")
+    {
+        Description = "The release: the .tar.gz that `mix release` writes with steps: [:assemble, :tar]",
+    };
+
+    private static readonly Option<bool> Again = new("--again") { Description = "Also a release that failed a deployment before" };
+
+    private static readonly Argument<string> Deployment = new("deployment") { Description = "Id of the deployment, as `decant history` lists it" };
+
+    private static readonly Option<string?> To = new("--to")
+    {
+        Description = "Go to this version instead of each host's last good release",
+        HelpName = "VERSION",
+    };
+
+    public static Command CreatePlan(CommandSession session)
+    {
+        var command = new Command("plan", "Show what a deployment would do, and touch nothing") { Archive };
+        command.SetAction((parsed, cancellation) => session.WithManifestAsync(
+            parsed,
+            async used =>
+            {
+                var request = await RequestAsync(parsed, used, cancellation);
+                var plan = await session.Deployments(_ => { }).PlanAsync(request, cancellation);
+                if (CommandSession.IsJson(parsed)) session.Terminal.Json(writer => PlanJson.Write(writer, plan));
+                else foreach (var line in PlanText.Of(plan)) session.Terminal.Line(line);
+                return ExitCode.Success;
+            },
+            cancellation));
+        return command;
+    }
+
+    public static Command CreateDeploy(CommandSession session)
+    {
+        var command = new Command("deploy", "Roll a release across the hosts") { Archive, Again };
+        command.SetAction((parsed, cancellation) => session.WithManifestAsync(
+            parsed,
+            async used =>
+            {
+                var request = await RequestAsync(parsed, used, cancellation);
+                return await RunAsync(session, parsed, (service, stop) => service.DeployAsync(request, stop));
+            },
+            cancellation));
+        return command;
+    }
+
+    public static Command CreateResume(CommandSession session)
+    {
+        var command = new Command("resume", "Go on with a deployment that was stopped, aborted or interrupted") { Deployment };
+        command.SetAction((parsed, cancellation) => session.RunAsync(() =>
+        {
+            var id = ReadId(parsed.GetRequiredValue(Deployment));
+            return RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop));
+        }));
+        return command;
+    }
+
+    public static Command CreateRollback(CommandSession session)
+    {
+        var command = new Command("rollback", "Take every host back to its last good release (migrations are not undone)") { To };
+        command.SetAction((parsed, cancellation) => session.WithManifestAsync(
+            parsed,
+            used =>
+            {
+                var version = parsed.GetValue(To) is { } text ? ReadVersion(text) : null;
+                return RunAsync(session, parsed, (service, stop) => service.RollbackAsync(new RollbackRequest(used.Source, used.Manifest, version), stop));
+            },
+            cancellation));
+        return command;
+    }
+
+    /// <summary>Reads a deployment's id.</summary>
+    public static DeploymentId ReadId(string text) => DeploymentId.TryParse(text, out var id, out var reason)
+        ? id
+        : throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "BAD_ID", reason, "`decant history` lists deployments"));
+
+    private static ReleaseVersion ReadVersion(string text) => ReleaseVersion.TryParse(text, out var version, out var reason)
+        ? version
+        : throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "BAD_VERSION", reason, "`decant releases` lists what is staged"));
+
+    private static async Task<DeployRequest> RequestAsync(ParseResult parsed, ManifestInUse used, CancellationToken cancellation)
+    {
+        var archive = await ArchiveFile.ReadAsync(Path.GetFullPath(parsed.GetRequiredValue(Archive)), cancellation);
+        if (archive.Name != used.Manifest.App.Value)
+        {
+            throw new OperatorException(new OperatorError(
+                StatusCode.InvalidArgument,
+                "APP_MISMATCH",
+                $"{archive.Path} is a release of {archive.Name} (bin/{archive.Name}); the manifest is for {used.Manifest.App}",
+                "deploy with the manifest of that app, or correct `app` in this one"));
+        }
+
+        return new DeployRequest(used.Source, used.Manifest, archive.Release, archive, parsed.CommandResult.Command.Options.Contains(Again) && parsed.GetValue(Again));
+    }
+
+    private static async Task<ExitCode> RunAsync(
+        CommandSession session, ParseResult parsed, Func<DeploymentService, StopSignal, Task<DeploymentOutcome>> run)
+    {
+        using var stop = new StopSignal();
+        using var signals = new StopOnSignals(stop);
+        using var display = DeploymentDisplay.For(session.Terminal, CommandSession.IsJson(parsed), session.Time);
+        var outcome = await run(session.Deployments(display.Show), stop);
+        return outcome.ExitCode;
+    }
+}
