@@ -7,7 +7,14 @@ namespace Decant.Agent.Api;
 internal static class BalancerMapping
 {
     public static V1.Backend ToMessage(BalancerName balancer, Backend backend)
-        => new() { Balancer = balancer.Value, Name = backend.Name, Members = { backend.Members.Select(ToMessage) } };
+        => new()
+        {
+            Balancer = balancer.Value,
+            Name = backend.Name,
+            Members = { backend.Members.Select(ToMessage) },
+            MembersManaged = backend.MembersManaged,
+            CountsAnswers = backend.CountsAnswers,
+        };
 
     private static V1.Member ToMessage(Member member) => new()
     {
@@ -23,6 +30,9 @@ internal static class BalancerMapping
         ConnectionErrors = (ulong)member.ConnectionErrors,
         ResponseErrors = (ulong)member.ResponseErrors,
         LastCheck = member.LastCheck,
+        ResponsesTotal = (ulong)member.ResponsesTotal,
+        ResponseTimeMs = member.ResponseTimeMs,
+        LongLived = (uint)member.LongLived,
     };
 
     private static V1.MemberState ToMessage(MemberState state) => state switch

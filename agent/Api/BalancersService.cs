@@ -38,9 +38,12 @@ internal sealed class BalancersService(HostBalancers balancers, OperationCalls c
         var deadline = Deadline(reader, request.Deadline);
         if (request.MinOthersUp > 10_000) reader.Wrong("min_others_up", $"{request.MinOthersUp} is more than 10000");
         var operation = reader.Operation(request, request.Operation, OperationKind.Drain, subject, Turn(subject));
+        var longLived = request.LongLived is not { } policy ? null : new LongLivedPolicy(
+            reader.Duration("long_lived.close_after", policy.CloseAfter, TimeSpan.Zero, TimeSpan.Zero, MaxDeadline),
+            reader.Duration("long_lived.spread", policy.Spread, TimeSpan.Zero, TimeSpan.Zero, MaxDeadline));
         reader.ThrowIfWrong();
 
-        var options = new DrainOptions(deadline, (int)request.MinOthersUp);
+        var options = new DrainOptions(deadline, (int)request.MinOthersUp, longLived);
         return calls.RunAsync(
             operation, async (report, stop) => await balancers.Get(balancer).DrainAsync(member, options, report, stop), responseStream, context);
     }
@@ -51,10 +54,45 @@ internal sealed class BalancersService(HostBalancers balancers, OperationCalls c
         var reader = new RequestReader();
         var (balancer, member, subject) = Named(reader, request.Balancer, request.Backend, request.Member, request.App);
         var deadline = Deadline(reader, request.Deadline);
+        var putIn = ReadPutIn(reader, "", member.Member, request.Address, request.Weight);
         var operation = reader.Operation(request, request.Operation, OperationKind.Undrain, subject, Turn(subject));
         reader.ThrowIfWrong();
         return calls.RunAsync(
-            operation, async (report, stop) => await balancers.Get(balancer).UndrainAsync(member, deadline, report, stop), responseStream, context);
+            operation,
+            async (report, stop) => await balancers.Get(balancer).UndrainAsync(member.Backend, putIn, deadline, report, stop),
+            responseStream,
+            context);
+    }
+
+    /// <inheritdoc/>
+    public override Task Move(V1.MoveRequest request, IServerStreamWriter<V1.OperationEvent> responseStream, ServerCallContext context)
+    {
+        var reader = new RequestReader();
+        var balancer = reader.Required<BalancerName>("balancer", request.Balancer, BalancerName.TryParse);
+        var backend = reader.Required<MemberName>("backend", request.Backend, MemberName.TryParse);
+        var move = new BalancerMove(
+            [.. request.Into.Select((m, i) => ReadPutIn(
+                reader, $"into[{i}].", reader.Required<MemberName>($"into[{i}].member", m.Member, MemberName.TryParse), m.Address, m.Weight))],
+            [.. request.OutOf.Select((m, i) => reader.Required<MemberName>($"out_of[{i}]", m, MemberName.TryParse))]);
+        if (move.Into.Count == 0) reader.Wrong("into", "at least one member is put in; Drain takes members out");
+        if (move.OutOf.FirstOrDefault(o => move.Into.Any(m => m.Member == o)) is { } both) reader.Wrong("out_of", $"{both} stands in both");
+        var deadline = Deadline(reader, request.Deadline);
+        var subject = new OperationSubject(reader.Optional<AppName>("app", request.App, AppName.TryParse), Member: $"{balancer}/{backend}");
+        var operation = reader.Operation(request, request.Operation, OperationKind.Move, subject, Turn(subject));
+        reader.ThrowIfWrong();
+        return calls.RunAsync(
+            operation, async (report, stop) => await balancers.Get(balancer).MoveAsync(backend, move, deadline, report, stop), responseStream, context);
+    }
+
+    /// <inheritdoc/>
+    public override Task RemoveMember(V1.RemoveMemberRequest request, IServerStreamWriter<V1.OperationEvent> responseStream, ServerCallContext context)
+    {
+        var reader = new RequestReader();
+        var (balancer, member, subject) = Named(reader, request.Balancer, request.Backend, request.Member, request.App);
+        var operation = reader.Operation(request, request.Operation, OperationKind.RemoveMember, subject, Turn(subject));
+        reader.ThrowIfWrong();
+        return calls.RunAsync(
+            operation, async (report, stop) => await balancers.Get(balancer).RemoveAsync(member, report, stop), responseStream, context);
     }
 
     /// <inheritdoc/>
@@ -92,6 +130,15 @@ internal sealed class BalancersService(HostBalancers balancers, OperationCalls c
         var key = new MemberKey(
             reader.Required<MemberName>("backend", backend, MemberName.TryParse), reader.Required<MemberName>("member", member, MemberName.TryParse));
         return (name, key, new OperationSubject(reader.Optional<AppName>("app", app, AppName.TryParse), Member: $"{name}/{key}"));
+    }
+
+    private static PutIn ReadPutIn(RequestReader reader, string path, MemberName member, string address, uint weight)
+    {
+        if (weight > PutIn.FullWeight) reader.Wrong($"{path}weight", $"{weight} is more than {PutIn.FullWeight}, a full share");
+        return new PutIn(
+            member,
+            reader.Optional<MemberAddress>($"{path}address", address, MemberAddress.TryParse),
+            weight == 0 ? PutIn.FullWeight : (int)weight);
     }
 
     private static TimeSpan Deadline(RequestReader reader, Google.Protobuf.WellKnownTypes.Duration? deadline)

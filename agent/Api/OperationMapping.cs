@@ -42,7 +42,7 @@ internal static class OperationMapping
                 message.Output = ToMessage(output.Line);
                 break;
             case DrainReported drain:
-                message.Drain = new V1.DrainProgress { Sessions = (uint)drain.Sessions, Elapsed = Duration.FromTimeSpan(drain.Elapsed) };
+                message.Drain = new V1.DrainProgress { Sessions = (uint)drain.Sessions, Elapsed = Duration.FromTimeSpan(drain.Elapsed), LongLived = (uint)drain.LongLived };
                 break;
             case HealthReported health:
                 message.Health = ToMessage(health.Seen);
@@ -84,6 +84,10 @@ internal static class OperationMapping
         OperationKind.Drain => V1.OperationKind.Drain,
         OperationKind.Undrain => V1.OperationKind.Undrain,
         OperationKind.Maintenance => V1.OperationKind.Maintenance,
+        OperationKind.Move => V1.OperationKind.Move,
+        OperationKind.RemoveMember => V1.OperationKind.RemoveMember,
+        OperationKind.Retire => V1.OperationKind.Retire,
+        OperationKind.Keep => V1.OperationKind.Keep,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 
@@ -163,7 +167,12 @@ internal static class OperationMapping
                 message.Evaluate = new V1.EvaluateResult { ExitCode = evaluated.ExitCode };
                 break;
             case Drained drained:
-                message.Drain = new V1.DrainResult { Elapsed = Duration.FromTimeSpan(drained.Elapsed), SessionsLeft = (uint)drained.SessionsLeft };
+                message.Drain = new V1.DrainResult
+                {
+                    Elapsed = Duration.FromTimeSpan(drained.Elapsed),
+                    SessionsLeft = (uint)drained.SessionsLeft,
+                    LongLivedClosed = (uint)drained.LongLivedClosed,
+                };
                 break;
             case Undrained undrained:
                 message.Undrain = new V1.UndrainResult { Elapsed = Duration.FromTimeSpan(undrained.Elapsed), Status = undrained.Status };

@@ -1,9 +1,17 @@
+using Decant.Names;
+
 namespace Decant.Agent.Balancers;
 
 /// <summary>A backend as its balancer sees it now.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Members">In the order of the balancer's configuration.</param>
-internal sealed record Backend(string Name, IReadOnlyList<Member> Members);
+/// <param name="MembersManaged">The agent makes members that are missing and changes their addresses.</param>
+/// <param name="CountsAnswers">Answers, errors and response times of its members are real.</param>
+internal sealed record Backend(string Name, IReadOnlyList<Member> Members, bool MembersManaged = false, bool CountsAnswers = false)
+{
+    /// <summary>A member; null when it is not there.</summary>
+    public Member? Find(MemberName name) => Members.FirstOrDefault(m => m.Name == name.Value);
+}
 
 /// <summary>A member of a backend as its balancer sees it now.</summary>
 internal sealed record Member
@@ -18,6 +26,7 @@ internal sealed record Member
     /// <summary>The balancer's own word.</summary>
     public required string Status { get; init; }
 
+    /// <summary>Share of the traffic in hundredths of a full member's.</summary>
     public int Weight { get; init; }
 
     /// <summary>Requests and sessions that are in flight at it.</summary>
@@ -33,6 +42,15 @@ internal sealed record Member
     public long ConnectionErrors { get; init; }
 
     public long ResponseErrors { get; init; }
+
+    /// <summary>Answers since the balancer's start; 0 where it does not count them.</summary>
+    public long ResponsesTotal { get; init; }
+
+    /// <summary>Average time to answer of the latest requests, in milliseconds; 0 where it is not measured.</summary>
+    public double ResponseTimeMs { get; init; }
+
+    /// <summary>Of <see cref="Sessions"/>: those that do not finish by themselves, where the balancer can tell.</summary>
+    public int LongLived { get; init; }
 
     /// <summary>The balancer's last check.</summary>
     public string LastCheck { get; init; } = "";

@@ -7,6 +7,9 @@ namespace Decant.Agent.Balancers;
 /// <summary>What goes wrong at balancers, in one place.</summary>
 internal static class BalancerErrors
 {
+    /// <summary>Reason of <see cref="NotUp"/>.</summary>
+    public const string MemberNotUp = "MEMBER_NOT_UP";
+
     public static OperatorException NoSuchBalancer(BalancerName name, IEnumerable<BalancerName> known) => new(new OperatorError(
         StatusCode.NotFound,
         "BALANCER_NOT_FOUND",
@@ -54,13 +57,33 @@ internal static class BalancerErrors
             + (others.Count == 0 ? "there are no others" : string.Join(", ", others)),
             "bring the others up, or ask for fewer").With("balancer", balancer.Value).With("state", "in rotation as before"));
 
-    public static OperatorException NotUp(BalancerName balancer, MemberKey member, Member seen, TimeSpan waited) => new(new OperatorError(
+    public static OperatorException NotUp(BalancerName balancer, MemberKey member, Member? seen, TimeSpan waited) => new(new OperatorError(
         StatusCode.DeadlineExceeded,
-        "MEMBER_NOT_UP",
-        $"{member} was put back, but balancer {balancer} has not called it up within {waited.TotalSeconds:0.#} s: {seen}"
-        + (seen.Weight == 0 ? "; its weight is 0" : ""),
+        MemberNotUp,
+        $"{member} was put in, but balancer {balancer} has not called it up within {waited.TotalSeconds:0.#} s: {seen?.ToString() ?? "it is not there"}"
+        + (seen is { Weight: 0 } ? "; its weight is 0" : ""),
         "look at what its check asks and how often (inter, rise), and whether the instance answers it; the member stays ready and goes up by itself when its checks pass")
+        .With("balancer", balancer.Value).With("state", seen?.Status ?? "not there"));
+
+    public static OperatorException InRotation(BalancerName balancer, MemberKey member, Member seen) => new(new OperatorError(
+        StatusCode.FailedPrecondition,
+        "MEMBER_IN_ROTATION",
+        $"{member} is in rotation at balancer {balancer} ({seen}): it was not removed",
+        "drain it first").With("balancer", balancer.Value).With("state", seen.Status));
+
+    public static OperatorException AddressDiffers(BalancerName balancer, MemberKey member, Member seen, MemberAddress wanted) => new(new OperatorError(
+        StatusCode.FailedPrecondition,
+        "ADDRESS_DIFFERS",
+        $"balancer {balancer} has {member} at {seen.Address}, not at {wanted}, and it may not be moved: "
+        + (seen.IsOut ? "the balancer's members are fixed by agent.yml" : "it is in rotation"),
+        seen.IsOut ? "correct the balancer's configuration, or let the agent manage its members (members: managed in agent.yml)" : "drain it first")
         .With("balancer", balancer.Value).With("state", seen.Status));
+
+    public static OperatorException WeightTooCoarse(BalancerName balancer, MemberKey member, int wanted, int got) => new(new OperatorError(
+        StatusCode.FailedPrecondition,
+        "WEIGHT_TOO_COARSE",
+        $"{member} cannot have {wanted} % of a full member's share at balancer {balancer}: its own weight is so small that it would get {got} %",
+        "give the backend's servers weight 100 in the balancer's configuration, so that shares can be told apart").With("balancer", balancer.Value));
 
     private static string Known(IEnumerable<string> names)
     {

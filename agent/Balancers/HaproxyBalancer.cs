@@ -1,12 +1,15 @@
+using Decant.Agent.Configuration;
 using Decant.Agent.Operations;
+using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
 
 /// <summary>HAProxy, driven through its stats socket.</summary>
-internal sealed class HaproxyBalancer(BalancerName name, string socket, HaproxyTimings timings, TimeProvider time) : IBalancer, IDisposable
+internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haproxy settings, HaproxyTimings timings, TimeProvider time)
+    : IBalancer, IDisposable
 {
-    private readonly HaproxyRuntime runtime = new(socket, timings, time);
+    private readonly HaproxyRuntime runtime = new(settings.Socket, timings, time);
 
     /// <summary>Held from counting the members that are up until one of them is drained: two drains at once must not both count the other.</summary>
     private readonly SemaphoreSlim choosing = new(1, 1);
@@ -35,7 +38,7 @@ internal sealed class HaproxyBalancer(BalancerName name, string socket, HaproxyT
     public async Task<Backend> ReadBackendAsync(MemberName backend, CancellationToken cancellation)
     {
         using var watch = Watch();
-        return (await watch.LookAsync(backend, patient: false, cancellation)).Backend;
+        return (await watch.LookAsync(backend, patient: false, cancellation)).Backend with { MembersManaged = settings.Members == MemberManagement.Managed };
     }
 
     /// <inheritdoc/>
@@ -51,35 +54,63 @@ internal sealed class HaproxyBalancer(BalancerName name, string socket, HaproxyT
     }
 
     /// <inheritdoc/>
-    public async Task<Undrained> UndrainAsync(MemberKey member, TimeSpan deadline, IOperationReport report, CancellationToken cancellation)
+    public async Task<Undrained> UndrainAsync(
+        MemberName backend, PutIn member, TimeSpan deadline, IOperationReport report, CancellationToken cancellation)
     {
         using var watch = Watch();
-        var begun = time.GetTimestamp();
-        var seen = Of(await watch.LookAsync(member.Backend, patient: false, cancellation), member);
-        if (IsSurelyUp(seen)) return new Undrained(TimeSpan.Zero, seen.Status, Unchanged: true);
+        return await new HaproxyPutIn(watch, name, settings, backend, [member], timings, time).RunAsync(deadline, report, cancellation);
+    }
 
-        var told = "";
+    /// <inheritdoc/>
+    public async Task<Undrained> MoveAsync(
+        MemberName backend, BalancerMove move, TimeSpan deadline, IOperationReport report, CancellationToken cancellation)
+    {
+        using var watch = Watch();
+        var before = await watch.LookAsync(backend, patient: false, cancellation);
+        foreach (var leaving in move.OutOf) Of(before, new MemberKey(backend, leaving));
+        Undrained up;
+        try
+        {
+            up = await new HaproxyPutIn(watch, name, settings, backend, move.Into, timings, time).RunAsync(deadline, report, cancellation);
+        }
+        catch (OperatorException exception) when (exception.Error.Reason == BalancerErrors.MemberNotUp)
+        {
+            foreach (var member in move.Into.Select(m => m.Member).Where(m => before.Find(m) is null or { IsOut: true }))
+                await watch.SetAsync(new MemberKey(backend, member), "drain", cancellation);
+            throw;
+        }
+
+        // Again when a reload came between, and the process that was told is on its way out.
+        var changed = false;
         for (var set = 0; ;)
         {
-            // Once for each process: a new one may have read a state file in which the member is out.
-            if (seen.IsOut && set < watch.Generation)
-            {
-                set = watch.Generation;
-                await watch.SetAsync(member, "ready", cancellation);
-            }
-
-            seen = Of(await watch.LookAsync(member.Backend, patient: true, cancellation), member);
-            var elapsed = time.GetElapsedTime(begun);
-            if (IsSurelyUp(seen)) return new Undrained(elapsed, seen.Status);
-            if (elapsed >= deadline) throw BalancerErrors.NotUp(name, member, seen, elapsed);
-            if (told != seen.ToString())
-            {
-                told = seen.ToString();
-                report.Message($"waiting for HAProxy's own checks to call {member} up: {told}");
-            }
-
-            await PauseAsync(deadline - elapsed, cancellation);
+            var look = await watch.LookAsync(backend, patient: true, cancellation);
+            var still = move.OutOf.Where(m => !Of(look, new MemberKey(backend, m)).IsOut).ToList();
+            if (still.Count == 0) return up with { Unchanged = up.Unchanged && !changed };
+            if (set == watch.Generation)
+                throw BalancerErrors.Refused(name, $"set server {backend}/{still[0]} state drain", $"it is {look.Find(still[0])!.Status} still");
+            set = watch.Generation;
+            changed = true;
+            foreach (var member in still) await watch.SetAsync(new MemberKey(backend, member), "drain", cancellation);
         }
+    }
+
+    /// <inheritdoc/>
+    public async Task<Done> RemoveAsync(MemberKey member, IOperationReport report, CancellationToken cancellation)
+    {
+        using var watch = Watch();
+        if ((await watch.LookAsync(member.Backend, patient: false, cancellation)).Find(member.Member) is not { } seen) return new Done(Unchanged: true);
+        if (!seen.IsOut) throw BalancerErrors.InRotation(name, member, seen);
+        if (settings.Members == MemberManagement.Fixed)
+        {
+            report.Message($"{member} stays in HAProxy's configuration, out of rotation: its members are fixed by agent.yml");
+            return new Done(Unchanged: true);
+        }
+
+        // "The server must be in maintenance mode prior to its deletion" (management guide, del server).
+        await watch.SetAsync(member, "maint", cancellation);
+        await watch.CommandAsync($"del server {member}", "Server deleted.", cancellation);
+        return new Done();
     }
 
     /// <inheritdoc/>
@@ -107,12 +138,6 @@ internal sealed class HaproxyBalancer(BalancerName name, string socket, HaproxyT
         runtime.Dispose();
         choosing.Dispose();
     }
-
-    /// <summary>
-    /// "UP 1/2" is not enough: a member that leaves maintenance is called so at once and is checked only then; "UP" comes with the first
-    /// check that passes.
-    /// </summary>
-    private static bool IsSurelyUp(Member seen) => seen.State == MemberState.Ready && seen.Status is "UP" or "no check";
 
     private async Task TakeOutAsync(HaproxyWatch watch, MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
     {

@@ -11,6 +11,7 @@ internal static class HaproxyReplies
 {
     private const string BackendRow = "1";
     private const string ServerRow = "2";
+    private static readonly string[] Classes = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
 
     /// <summary>SRV_ADMF_FMAINT, IMAINT, RMAINT. (CMAINT only remembers that the configuration once said so.)</summary>
     private const int MaintenanceFlags = 0x01 | 0x02 | 0x20;
@@ -41,8 +42,11 @@ internal static class HaproxyReplies
     {
         var rows = Stat(stat).Where(r => Text(r, "pxname") == name).ToList();
         if (!rows.Exists(r => Text(r, "type") == BackendRow)) return null;
-        var flags = AdminFlags(name, serversState);
-        return new Backend(name, [.. rows.Where(r => Text(r, "type") == ServerRow).Select(r => ToMember(r, flags))]);
+        var states = States(name, serversState);
+        return new Backend(
+            name,
+            [.. rows.Where(r => Text(r, "type") == ServerRow).Select(r => ToMember(r, states.GetValueOrDefault(Text(r, "svname"))))],
+            CountsAnswers: true);
     }
 
     /// <summary>Whether an answer to a command that changes something says that it was done: HAProxy is silent then.</summary>
@@ -51,7 +55,7 @@ internal static class HaproxyReplies
     /// <summary>Whether the answer to <c>show stat BACKEND</c> says that there is none of that name.</summary>
     public static bool IsNoSuchBackend(string reply) => reply.TrimStart().StartsWith("No such proxy", StringComparison.Ordinal);
 
-    private static Member ToMember(Dictionary<string, string> row, Dictionary<string, int> flags)
+    private static Member ToMember(Dictionary<string, string> row, ServerState state)
     {
         var status = Text(row, "status");
         var name = Text(row, "svname");
@@ -59,15 +63,17 @@ internal static class HaproxyReplies
         {
             Name = name,
             Address = Text(row, "addr"),
-            State = StateOf(status, flags.GetValueOrDefault(name)),
+            State = StateOf(status, state.Flags),
             Status = status,
-            Weight = (int)Number(row, "weight"),
+            Weight = state.Weight,
             Sessions = (int)Number(row, "scur", required: true),
             Queued = (int)Number(row, "qcur", required: true),
             SessionsTotal = Number(row, "stot"),
             Responses5xx = Number(row, "hrsp_5xx"),
             ConnectionErrors = Number(row, "econ"),
             ResponseErrors = Number(row, "eresp"),
+            ResponsesTotal = Classes.Sum(c => Number(row, c)),
+            ResponseTimeMs = Number(row, "rtime"),
             LastCheck = LastCheck(row),
         };
     }
@@ -88,9 +94,9 @@ internal static class HaproxyReplies
         return $"{result} {detail}".Trim();
     }
 
-    private static Dictionary<string, int> AdminFlags(string backend, string reply)
+    private static Dictionary<string, ServerState> States(string backend, string reply)
     {
-        var flags = new Dictionary<string, int>();
+        var states = new Dictionary<string, ServerState>();
         string[]? header = null;
         foreach (var line in Lines(reply))
         {
@@ -102,11 +108,19 @@ internal static class HaproxyReplies
 
             if (header is null) continue;
             var row = header.Zip(line.Split(' ')).DistinctBy(c => c.First).ToDictionary(c => c.First, c => c.Second);
-            if (Text(row, "be_name") == backend) flags[Text(row, "srv_name")] = (int)Number(row, "srv_admin_state", required: true);
+            if (Text(row, "be_name") != backend) continue;
+            var (weight, initial) = (Number(row, "srv_uweight"), Number(row, "srv_iweight"));
+            states[Text(row, "srv_name")] = new ServerState(
+                (int)Number(row, "srv_admin_state", required: true), initial == 0 ? 0 : (int)Math.Round(100.0 * weight / initial));
         }
 
-        return header is not null && header.Contains("srv_admin_state") ? flags : throw NotAnAnswer("show servers state", reply);
+        return header is not null && header.Contains("srv_admin_state") ? states : throw NotAnAnswer("show servers state", reply);
     }
+
+    /// <summary>What <c>show servers state</c> says of a server.</summary>
+    /// <param name="Flags">srv_admin_state.</param>
+    /// <param name="Weight">In hundredths of the weight that the configuration gives it.</param>
+    private readonly record struct ServerState(int Flags, int Weight);
 
     private static List<Dictionary<string, string>> Stat(string reply)
     {

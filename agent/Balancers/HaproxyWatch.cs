@@ -82,6 +82,24 @@ internal sealed class HaproxyWatch(BalancerName balancer, HaproxyRuntime runtime
         }
     }
 
+    /// <summary>Gives a command that is not repeatable. When HAProxy is gone meanwhile nothing is known of it: the next look tells.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="expected">The answer that means success; null: any.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <exception cref="Errors.OperatorException">BALANCER_REFUSED.</exception>
+    public async Task CommandAsync(string command, string? expected, CancellationToken cancellation)
+    {
+        try
+        {
+            var answer = (await AskAsync(command, cancellation)).Trim();
+            if (expected is not null && answer != expected) throw BalancerErrors.Refused(balancer, command, answer);
+        }
+        catch (HaproxyGoneException)
+        {
+            Drop();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

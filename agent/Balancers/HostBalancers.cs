@@ -12,10 +12,10 @@ internal sealed class HostBalancers : IDisposable
     {
         foreach (var (name, settings) in configuration.Balancers)
         {
-            balancers[name.Value] = settings.Kind switch
+            balancers[name.Value] = settings switch
             {
-                BalancerKind.Haproxy => new HaproxyBalancer(name, settings.Socket, new HaproxyTimings(), time),
-                _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.Kind, null),
+                BalancerSettings.Haproxy haproxy => new HaproxyBalancer(name, haproxy, new HaproxyTimings(), time),
+                _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }
     }

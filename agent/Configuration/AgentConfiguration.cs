@@ -75,15 +75,32 @@ internal sealed record ListenSettings
 /// <param name="EnvFile">Absolute path of its root-only environment; null: the default file when it exists.</param>
 internal sealed record AppSettings(string? EnvFile);
 
-/// <summary>A balancer of this host.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Socket">Absolute path of the socket by which it is driven.</param>
-internal sealed record BalancerSettings(BalancerKind Kind, string Socket);
-
-/// <summary>Balancers that the agent can drive.</summary>
-internal enum BalancerKind
+/// <summary>A balancer of this host: one case for each kind that the agent can drive.</summary>
+internal abstract record BalancerSettings
 {
-    Haproxy,
+    private BalancerSettings()
+    {
+    }
+
+    /// <summary>HAProxy.</summary>
+    /// <param name="Socket">Absolute path of its stats socket.</param>
+    /// <param name="Members">Who decides which members a backend has.</param>
+    /// <param name="MemberOptions">Options of a server that the agent makes: HAProxy's own words (configuration manual, 5.2).</param>
+    public sealed record Haproxy(string Socket, MemberManagement Members, string MemberOptions) : BalancerSettings
+    {
+        /// <summary>A base weight of 100 lets a share be told in hundredths.</summary>
+        public const string DefaultMemberOptions = "check inter 1s rise 1 fall 3 weight 100";
+    }
+}
+
+/// <summary>Who decides which members a backend has.</summary>
+internal enum MemberManagement
+{
+    /// <summary>The balancer's own configuration: the agent changes their state and share only.</summary>
+    Fixed,
+
+    /// <summary>The agent: it makes members that are missing, changes addresses, and deletes.</summary>
+    Managed,
 }
 
 /// <summary>What runs the releases.</summary>

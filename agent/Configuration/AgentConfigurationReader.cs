@@ -101,13 +101,24 @@ internal static class AgentConfigurationReader
 
     private static BalancerSettings? Balancer(YamlSection section)
     {
-        var kind = section.Value<BalancerKind?>("kind", null, Values.BalancerKind);
+        var kind = section.Value<string?>("kind", null, Values.BalancerKind);
+        if (!section.Has("kind")) section.Wrong("kind", $"is missing; known: {string.Join(", ", Values.BalancerKinds)}");
+        return kind switch
+        {
+            "haproxy" => Haproxy(section),
+            _ => null,
+        };
+    }
+
+    private static BalancerSettings.Haproxy? Haproxy(YamlSection section)
+    {
         var socket = section.Value<string?>("socket", null, Values.UnixSocket);
-        if (!section.Has("kind")) section.Wrong("kind", "is missing; \"haproxy\" is what this version drives");
+        var members = section.Value("members", MemberManagement.Fixed, Values.Members);
+        var options = section.Value("member_options", BalancerSettings.Haproxy.DefaultMemberOptions, Values.HaproxyOptions);
         if (!section.Has("socket")) section.Wrong("socket", "is missing: the path of HAProxy's `stats socket … level admin`");
         else if (socket is null) section.Wrong("socket", "a balancer cannot be driven without its socket");
         section.RefuseOthers();
-        return kind is { } known && socket is not null ? new BalancerSettings(known, socket) : null;
+        return socket is null ? null : new BalancerSettings.Haproxy(socket, members, options);
     }
 
     private static HostLimits Limits(YamlSection section)

@@ -85,10 +85,26 @@ internal static class Values
         { } time => time,
     };
 
-    public static Read<BalancerKind?> BalancerKind(string text)
-        => text == "haproxy"
-            ? Configuration.BalancerKind.Haproxy
-            : Read<BalancerKind?>.Not($"\"{text}\" is no kind of balancer that this version drives; known: haproxy");
+    /// <summary>Kinds of balancers that the agent drives.</summary>
+    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy"];
+
+    public static Read<string?> BalancerKind(string text)
+        => BalancerKinds.Contains(text)
+            ? new Read<string?>(text, null)
+            : Read<string?>.Not($"\"{text}\" is no kind of balancer that this version drives; known: {string.Join(", ", BalancerKinds)}");
+
+    public static Read<MemberManagement> Members(string text) => text switch
+    {
+        "fixed" => MemberManagement.Fixed,
+        "managed" => MemberManagement.Managed,
+        _ => Read<MemberManagement>.Not($"\"{text}\" is neither fixed (the balancer's own configuration has the members) nor managed (the agent makes them)"),
+    };
+
+    /// <summary>They become part of a command line of HAProxy's runtime API, which a line end or ';' would end.</summary>
+    public static Read<string> HaproxyOptions(string text)
+        => text.Any(c => char.IsControl(c) || c == ';')
+            ? Read<string>.Not("has a character that ends HAProxy's command")
+            : text.Trim();
 
     public static Read<SupervisorKind> Supervisor(string text) => text switch
     {

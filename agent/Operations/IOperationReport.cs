@@ -18,7 +18,10 @@ internal interface IOperationReport
     void Output(OutputLine line);
 
     /// <summary>Sessions that a draining member still has.</summary>
-    void Draining(int sessions, TimeSpan elapsed);
+    /// <param name="sessions">All.</param>
+    /// <param name="elapsed">Since the drain began.</param>
+    /// <param name="longLived">Of them: those that do not finish by themselves, where the balancer can tell.</param>
+    void Draining(int sessions, TimeSpan elapsed, int longLived = 0);
 
     /// <summary>Health as seen so far.</summary>
     void Health(HealthSeen seen);

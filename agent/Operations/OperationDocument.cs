@@ -91,7 +91,7 @@ internal static class OperationDocument
         {
             MessageReported message => new() { ["t"] = "message", ["text"] = message.Text },
             OutputReported output => new() { ["t"] = "output", ["line"] = FromLine(output.Line) },
-            DrainReported drain => new() { ["t"] = "drain", ["sessions"] = drain.Sessions, ["elapsed"] = drain.Elapsed.Ticks },
+            DrainReported drain => new() { ["t"] = "drain", ["sessions"] = drain.Sessions, ["elapsed"] = drain.Elapsed.Ticks, ["long"] = drain.LongLived },
             HealthReported { Seen: var seen } => new()
             {
                 ["t"] = "health",
@@ -115,7 +115,7 @@ internal static class OperationDocument
         {
             "message" => new MessageReported(sequence, at, value["text"]),
             "output" => new OutputReported(sequence, at, ToLine(value["line"])),
-            "drain" => new DrainReported(sequence, at, value["sessions"], ToDuration(value["elapsed"])),
+            "drain" => new DrainReported(sequence, at, value["sessions"], ToDuration(value["elapsed"]), value["long"].IsNull ? 0 : value["long"].AsInt32),
             "health" => new HealthReported(sequence, at, new HealthSeen(value["ok"], value["failed"], value["healthy"], value["why"])),
             _ => null,
         };
@@ -164,7 +164,7 @@ internal static class OperationDocument
                 ["source"] = healthy.Verified.Source,
             },
             Evaluated evaluated => new() { ["t"] = "evaluated", ["exit"] = evaluated.ExitCode },
-            Drained drained => new() { ["t"] = "drained", ["elapsed"] = drained.Elapsed.Ticks, ["left"] = drained.SessionsLeft },
+            Drained drained => new() { ["t"] = "drained", ["elapsed"] = drained.Elapsed.Ticks, ["left"] = drained.SessionsLeft, ["closed"] = drained.LongLivedClosed },
             Undrained undrained => new() { ["t"] = "undrained", ["elapsed"] = undrained.Elapsed.Ticks, ["status"] = undrained.Status },
             _ => throw new InvalidOperationException($"result {result.GetType().Name} has no document"),
         };
@@ -189,7 +189,7 @@ internal static class OperationDocument
             "healthy" => new Healthy(
                 ToDuration(value["after"]), new RunningRelease(value["version"], value["root"], value["node"], value["source"])),
             "evaluated" => new Evaluated(value["exit"]),
-            "drained" => new Drained(ToDuration(value["elapsed"]), value["left"], unchanged),
+            "drained" => new Drained(ToDuration(value["elapsed"]), value["left"], unchanged, value["closed"].IsNull ? 0 : value["closed"].AsInt32),
             "undrained" => new Undrained(ToDuration(value["elapsed"]), value["status"], unchanged),
             var other => throw new InvalidOperationException($"the journal has a result of unknown type \"{other}\": it was written by a later version"),
         };

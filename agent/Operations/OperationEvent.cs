@@ -15,7 +15,7 @@ internal sealed record MessageReported(long Sequence, DateTimeOffset At, string 
 internal sealed record OutputReported(long Sequence, DateTimeOffset At, OutputLine Line) : OperationEvent(Sequence, At);
 
 /// <summary>What a drain waits for.</summary>
-internal sealed record DrainReported(long Sequence, DateTimeOffset At, int Sessions, TimeSpan Elapsed) : OperationEvent(Sequence, At);
+internal sealed record DrainReported(long Sequence, DateTimeOffset At, int Sessions, TimeSpan Elapsed, int LongLived = 0) : OperationEvent(Sequence, At);
 
 /// <summary>What a health wait has seen.</summary>
 internal sealed record HealthReported(long Sequence, DateTimeOffset At, HealthSeen Seen) : OperationEvent(Sequence, At);

@@ -53,6 +53,10 @@ internal enum OperationKind
     Drain,
     Undrain,
     Maintenance,
+    Move,
+    RemoveMember,
+    Retire,
+    Keep,
 }
 
 /// <summary>Where an operation stands; <see cref="Running"/> is the only state that changes.</summary>

@@ -79,7 +79,8 @@ internal sealed record Evaluated(int ExitCode) : OperationResult(false);
 /// <param name="Elapsed">How long it took.</param>
 /// <param name="SessionsLeft">Sessions still there at the deadline; 0 when all finished.</param>
 /// <param name="Unchanged">It was out of rotation and empty before.</param>
-internal sealed record Drained(TimeSpan Elapsed, int SessionsLeft, bool Unchanged = false) : OperationResult(Unchanged);
+/// <param name="LongLivedClosed">Connections that do not finish by themselves and were closed.</param>
+internal sealed record Drained(TimeSpan Elapsed, int SessionsLeft, bool Unchanged = false, int LongLivedClosed = 0) : OperationResult(Unchanged);
 
 /// <summary>A member takes requests again.</summary>
 /// <param name="Elapsed">How long it took.</param>

@@ -51,8 +51,8 @@ internal sealed class RunningOperation : IOperationReport
     public void Output(OutputLine line) => log.Add(sequence => new OutputReported(sequence, time.GetUtcNow(), line));
 
     /// <inheritdoc/>
-    public void Draining(int sessions, TimeSpan elapsed)
-        => log.Add(sequence => new DrainReported(sequence, time.GetUtcNow(), sessions, elapsed));
+    public void Draining(int sessions, TimeSpan elapsed, int longLived = 0)
+        => log.Add(sequence => new DrainReported(sequence, time.GetUtcNow(), sessions, elapsed, longLived));
 
     /// <inheritdoc/>
     public void Health(HealthSeen seen) => log.Add(sequence => new HealthReported(sequence, time.GetUtcNow(), seen));
