@@ -28,7 +28,11 @@ internal sealed partial class InstancesService
         return calls.RunAsync(
             operation,
             async (report, cancellation) => await preflight.RunAsync(
-                Target(key, spec, release, report), instances.TryGet(key)?.Run is null ? null : instances.Get(key).Snapshot().Record.Spec.Port, timeout, report, cancellation),
+                Target(key, spec, release, report),
+                [.. instances.All().Where(s => s.Run is not null && (s.Key == key || (request.PortIsFreed && s.Key.App == key.App))).Select(s => s.Snapshot().Record.Spec.Port)],
+                timeout,
+                report,
+                cancellation),
             responseStream,
             context);
     }

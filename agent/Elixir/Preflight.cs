@@ -14,13 +14,13 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
 
     /// <summary>Looks at everything and reports each finding as it is known.</summary>
     /// <param name="target">What is to run, and where.</param>
-    /// <param name="presentPort">Port of what runs in the slot now, which will be free by then; null when nothing runs.</param>
+    /// <param name="freed">Ports that instances of the app hold now and that will be free by then.</param>
     /// <param name="timeout">Deadline of the evaluation of config/runtime.exs.</param>
     /// <param name="report">Told each finding.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="OperatorException">PREFLIGHT_FAILED with all findings that did not pass.</exception>
     public async Task<PreflightPassed> RunAsync(
-        ReleaseInSlot target, int? presentPort, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
+        ReleaseInSlot target, IReadOnlyCollection<int> freed, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
     {
         var findings = new List<PreflightFinding>();
         void Found(PreflightFinding finding)
@@ -31,7 +31,7 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
 
         Found(Erts(target.Release));
         Found(await libraries.CheckAsync(target.Release, cancellation));
-        Found(Port(target.Spec.Port, presentPort));
+        Found(Port(target.Spec.Port, freed));
         Found(Disk());
         Found(await RuntimeConfigAsync(target, timeout, report, cancellation));
 
@@ -60,9 +60,9 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
             : new PreflightFinding("erts", false, $"{vm} is {header?.Architecture ?? instead}, this host is {ElfHeader.OfThisHost.Architecture}");
     }
 
-    private static PreflightFinding Port(int port, int? presentPort)
+    private static PreflightFinding Port(int port, IReadOnlyCollection<int> freed)
     {
-        if (port == presentPort) return new PreflightFinding("port", true, $"{port} is held by what runs in the slot now");
+        if (freed.Contains(port)) return new PreflightFinding("port", true, $"{port} is held by what the app runs now, and free by then");
         return ListeningPorts.Describe(port) is { } owner
             ? new PreflightFinding("port", false, $"{port} is taken by {owner}")
             : new PreflightFinding("port", true, $"{port} is free");

@@ -23,7 +23,7 @@ internal static class StatusCommand
         CommandSession session, ParseResult parsed, DeploymentManifest manifest, CancellationToken cancellation)
     {
         var hosts = await session.AskHostsAsync(manifest, cancellation);
-        var backends = await Task.WhenAll(manifest.Balancers.Select(balancer => AskAsync(session, balancer, cancellation)));
+        var backends = await Task.WhenAll(manifest.Balancers.Select(balancer => AskAsync(session, balancer, manifest.Hosts[0], cancellation)));
         if (CommandSession.IsJson(parsed))
         {
             foreach (var host in hosts) session.Terminal.Json(writer => Write(writer, host, backends));
@@ -36,11 +36,11 @@ internal static class StatusCommand
         return session.Report([.. hosts.Select(h => h.Error), .. backends.Select(b => b.Error)]);
     }
 
-    private static async Task<BackendAnswer> AskAsync(CommandSession session, ManifestBalancer balancer, CancellationToken cancellation)
+    private static async Task<BackendAnswer> AskAsync(CommandSession session, ManifestBalancer balancer, ManifestHost host, CancellationToken cancellation)
     {
         var (backend, error) = await session.AskAsync(
             balancer.Key.Value,
-            balancer.Agent,
+            balancer.AgentOf(host),
             invoker => new Balancers.BalancersClient(invoker).GetBackendAsync(
                 new GetBackendRequest { Balancer = balancer.Balancer.Value, Backend = balancer.Backend.Value },
                 deadline: session.Deadline(),
@@ -117,7 +117,7 @@ internal static class StatusCommand
         public string Describe(ManifestHost host)
         {
             if (Error is not null) return "unreachable";
-            var member = Backend?.Members.FirstOrDefault(m => m.Name == Balancer.MemberOf(host.Name).Value);
+            var member = Backend?.Members.FirstOrDefault(m => m.Name == Balancer.MemberOf(host.Name, host.Slot.Name).Value);
             return member is null ? "no such member" : $"{Shown.State(member.State)}, {member.Sessions} sessions";
         }
     }

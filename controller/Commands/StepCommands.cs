@@ -21,14 +21,14 @@ internal static class StepCommands
         "drain",
         "Take a host out of rotation at every balancer and wait for its requests in flight",
         (manifest, host) => manifest.Balancers.Select(
-            balancer => new DrainStep(balancer, host.Name, manifest.App, manifest.Strategy.DrainTimeout, Math.Min(1, manifest.Hosts.Count - 1))));
+            balancer => new DrainStep(balancer, host, manifest.App, manifest.Strategy.DrainTimeout, Math.Min(1, manifest.Hosts.Count - 1))));
 
     public static Command CreateUndrain(CommandSession session) => Create(
         session,
         "undrain",
         "Put a host back into rotation at every balancer",
         (manifest, host) => manifest.Balancers.Select(
-            balancer => new UndrainStep(balancer, host.Name, manifest.App, manifest.Strategy.UndrainTimeout)));
+            balancer => new UndrainStep(balancer, host, manifest.App, manifest.Strategy.UndrainTimeout)));
 
     public static Command CreateMigrate(CommandSession session)
     {

@@ -1,4 +1,5 @@
 using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 
 namespace Decant.Controller.Execution;
@@ -28,8 +29,20 @@ internal sealed class DeploymentExecutor
     {
         (this.parts, this.run, this.signal) = (parts, run, signal);
         events = new EventStream(run.Id, parts.Time, parts.Sink);
-        steps = new StepRunner(parts.Fleet, parts.Journal, events, parts.Time, parts.Options, run.Id, run.Attempt, signal);
-        foreach (var host in run.Manifest.Hosts) accounts[host.Name] = new HostAccount(host.Name, run.Before.GetValueOrDefault(host.Name));
+        var release = run.Plan.Release ?? run.Manifest.Hosts.Select(h => run.Before.GetValueOrDefault(h.Name)?.To).FirstOrDefault(r => r is not null);
+        steps = new StepRunner(
+            parts.Fleet,
+            new CanaryWatch(parts.Fleet, run.Manifest, release!, parts.Time),
+            parts.Journal,
+            events,
+            parts.Time,
+            parts.Options,
+            run.Id,
+            run.Attempt,
+            signal);
+        var balancers = run.Manifest.Balancers.Select(b => b.Key).ToList();
+        foreach (var host in run.Manifest.Hosts.Select(h => h.Name).Concat(run.Plan.Waves.SelectMany(w => w.Hosts).Select(h => h.Host)).Distinct())
+            accounts[host] = new HostAccount(host, run.Before.GetValueOrDefault(host), balancers);
         foreach (var earlier in run.Earlier)
         {
             accounts[earlier.Host].Resume(earlier);
@@ -52,7 +65,7 @@ internal sealed class DeploymentExecutor
         var status = await WalkAsync();
         if (steps.Fault is not null) status = DeploymentStatus.FailedPartly;
 
-        var outcome = new OutcomeReport(run, status, [.. run.Manifest.Hosts.Select(h => accounts[h.Name])], failures, warnings, migration, steps.Fault).Outcome();
+        var outcome = new OutcomeReport(run, status, [.. accounts.Values], failures, warnings, migration, steps.Fault).Outcome();
         parts.Journal.Update(run.Id, r => r with
         {
             Status = outcome.Status,
@@ -93,6 +106,7 @@ internal sealed class DeploymentExecutor
             await CutOverAsync(wave);
             if (failedHosts.Count > Budget) return await FailAsync();
             if (IsStopped || steps.Fault is not null) return Interrupted();
+            if (wave.Gate is { } gate && await PassAsync(gate) is { } held) return held;
         }
 
         var completion = new PlanStage(PlanStageKind.Completion, "completion", 0, false);
@@ -113,13 +127,59 @@ internal sealed class DeploymentExecutor
 
     private async Task CutOverAsync(Wave wave)
     {
+        if (wave.Hosts.Count == 0) return;
         var stage = new PlanStage(PlanStageKind.Wave, $"wave {wave.Number} of {run.Plan.Waves.Count}", wave.Number, false);
         var start = BeginStage(stage, wave.Hosts.Select(h => h.Host));
-        var done = await Task.WhenAll(wave.Hosts.Select(h => CutOverAsync(h, isRollback: false)));
+        await Task.WhenAll(wave.Moves.Select(MoveAsync));
+        // A host that failed in an earlier wave, within the budget, stays where it is.
+        var hosts = wave.Hosts.Where(h => !failedHosts.Contains(h.Host)).ToList();
+        var done = steps.IsHalted ? [false] : await Task.WhenAll(hosts.Select(h => CutOverAsync(h, isRollback: false, IsLast(h.Host, wave))));
         EndStage(stage, done.All(d => d), start);
     }
 
-    private async Task<bool> CutOverAsync(HostCutover cutover, bool isRollback)
+    private bool IsLast(HostName host, Wave wave) => !run.Plan.Waves.Any(w => w.Number > wave.Number && w.Hosts.Any(h => h.Host == host));
+
+    /// <summary>Moves the traffic of several hosts together, those left out that failed before.</summary>
+    private async Task MoveAsync(MoveStep planned)
+    {
+        var step = planned with { Moves = [.. planned.Moves.Where(m => !failedHosts.Contains(m.Into.Name))] };
+        if (step.Moves.Count == 0 || await steps.RunAsync(step, isRollback: false) is not { } result) return;
+        lock (gate)
+        {
+            foreach (var host in step.Hosts)
+            {
+                Touch(accounts[host], result);
+                if (result.End.State is StepState.Failed or StepState.Unknown) Failed(host, result.AsFailure(), isRollback: false);
+            }
+        }
+    }
+
+    /// <summary>Watches canaries; null when the deployment goes on, else how it is held up.</summary>
+    private async Task<DeploymentStatus?> PassAsync(CanaryGate canaries)
+    {
+        var stage = new PlanStage(PlanStageKind.Wave, "canary", 0, false);
+        var start = BeginStage(stage, canaries.Canaries.Select(c => c.Name));
+        var result = await steps.RunAsync(new BakeStep(canaries, run.Manifest.App), isRollback: false);
+        EndStage(stage, result is { End.Succeeded: true }, start);
+        if (result is null or { End.State: StepState.Aborted } || steps.Fault is not null) return Interrupted();
+        if (!result.End.Succeeded)
+        {
+            failures.Add(result.AsFailure());
+            return await FailAsync();
+        }
+
+        if (canaries.Policy.Promote == Promotion.Manual) return DeploymentStatus.AwaitingPromotion;
+        parts.Journal.Update(run.Id, r => r with { Canary = r.Canary is { } canary ? canary with { Promoted = true } : null });
+        return null;
+    }
+
+    private void Touch(HostAccount account, StepResult result)
+    {
+        if (!account.Touched) touched.Add(account);
+        account.Take(result);
+    }
+
+    private async Task<bool> CutOverAsync(HostCutover cutover, bool isRollback, bool isLast = true)
     {
         var start = parts.Time.GetTimestamp();
         var account = accounts[cutover.Host];
@@ -128,16 +188,16 @@ internal sealed class DeploymentExecutor
             if (await steps.RunAsync(step, isRollback) is not { } result) return false;
             lock (gate)
             {
-                if (!account.Touched) touched.Add(account);
-                account.Take(result);
+                Touch(account, result);
                 if (result.End.State is StepState.Failed or StepState.Unknown) Failed(cutover.Host, result.AsFailure(), isRollback);
             }
 
             if (result.End.Succeeded) continue;
-            if (step is DrainStep && result.End.State != StepState.Aborted) await PutBackAsync(account, isRollback);
+            if (step is DrainStep drain && result.End.State != StepState.Aborted) await PutBackAsync(account, drain.At, isRollback);
             return false;
         }
 
+        if (!isLast) return true;
         account.Complete(isRollback);
         events.Tell((at, id) => new HostDone(at, id, cutover.Host, cutover.To, isRollback, parts.Time.GetElapsedTime(start)));
         return true;
@@ -147,12 +207,13 @@ internal sealed class DeploymentExecutor
     /// A host whose drain failed at one balancer still serves: it is put back at the others rather than left idle. Where a
     /// rollback follows, that does it.
     /// </summary>
-    private async Task PutBackAsync(HostAccount account, bool isRollback)
+    private async Task PutBackAsync(HostAccount account, ManifestHost at, bool isRollback)
     {
-        if (account.Runs is null) return;
-        foreach (var balancer in run.Manifest.Balancers.Where(b => account.DrainedAt.Contains(b.Key)).ToList())
+        // What traffic has moved away from is not put back: another instance has it.
+        if (!account.RunsIn(at.Slot.Name) || account.InRotation) return;
+        foreach (var balancer in run.Manifest.Balancers.Where(b => account.TakenOutAt(at.Slot.Name).Contains(b.Key)).ToList())
         {
-            var undrain = new UndrainStep(balancer, account.Host, run.Manifest.App, run.Manifest.Strategy.UndrainTimeout);
+            var undrain = new UndrainStep(balancer, at, run.Manifest.App, run.Manifest.Strategy.UndrainTimeout);
             if (await steps.RunAsync(undrain, isRollback, isPutBack: true) is not { } result) return;
             lock (gate) account.Take(result);
         }
@@ -207,10 +268,9 @@ internal sealed class DeploymentExecutor
 
     private async Task<Plan> PlanRollbackAsync(IReadOnlyList<HostAccount> order)
     {
-        var seen = await Task.WhenAll(run.Manifest.Hosts
-            .Select(async h => (h.Name, Seen: await parts.Fleet.ObserveAsync(h, run.Manifest.App, signal.Abort))));
-        var observation = new FleetObservation(seen.ToDictionary(s => s.Name, s => s.Seen));
-        var (plan, refusals) = Planner.MakeRollback(run.Manifest, observation, [.. order.Select(Back)]) switch
+        var survey = await FleetSurvey.MakeAsync(parts.Fleet, run.Manifest, [], signal.Abort);
+        var back = order.Where(a => run.Manifest.Hosts.Any(h => h.Name == a.Host)).Select(Back).ToList();
+        var (plan, refusals) = Planner.MakeRollback(run.Manifest, survey.Fleet, back) switch
         {
             PlanResult.Made made => (made.Plan, []),
             PlanResult.Partial partial => (partial.Plan, partial.Refusals),
@@ -249,7 +309,7 @@ internal sealed class DeploymentExecutor
         var fault = failures.FirstOrDefault(f => f is
         {
             State: StepState.Failed,
-            Run: { IsRollback: false, Step: PreflightStep or MigrateStep or StartStep or AwaitHealthyStep },
+            Run: { IsRollback: false, Step: PreflightStep or MigrateStep or StartStep or AwaitHealthyStep or BakeStep },
         });
         if (fault is not null && outcome.Status is DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack or DeploymentStatus.FailedPartly)
             parts.Journal.Remember(new FailedRelease(run.Manifest.App, release, run.Id, fault!.Error, parts.Time.GetUtcNow()));

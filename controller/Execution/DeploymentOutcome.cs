@@ -26,6 +26,7 @@ internal sealed record DeploymentOutcome(
         DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack => ExitCode.FailedSafely,
         DeploymentStatus.FailedPartly => ExitCode.NeedsAttention,
         DeploymentStatus.Stopped or DeploymentStatus.Aborted => ExitCode.Stopped,
+        DeploymentStatus.AwaitingPromotion => ExitCode.AwaitingPromotion,
         _ => ExitCode.Unexpected,
     };
 }
@@ -53,6 +54,9 @@ internal enum DeploymentStatus
 
     /// <summary>The operator stopped it between steps; <c>decant resume</c> goes on.</summary>
     Stopped,
+
+    /// <summary>Its canaries have proved themselves; <c>decant promote</c> goes on, <c>decant abort</c> rolls back.</summary>
+    AwaitingPromotion,
 
     /// <summary>The operator gave up waiting for running steps; <c>decant resume</c> goes on.</summary>
     Aborted,

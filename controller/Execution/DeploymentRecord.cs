@@ -23,6 +23,8 @@ namespace Decant.Controller.Execution;
 /// <param name="WhatNext">The outcome's advice; may be empty.</param>
 /// <param name="Holder">Who runs, or ran, it.</param>
 /// <param name="Cutovers">What each host ran before the first attempt, and what it was to run.</param>
+/// <param name="Only">The hosts that it was asked for; null: all of the manifest.</param>
+/// <param name="Canary">How far its canaries have got; null: it has none.</param>
 internal sealed record DeploymentRecord(
     DeploymentId Id,
     AppName App,
@@ -39,7 +41,13 @@ internal sealed record DeploymentRecord(
     string Message,
     string WhatNext,
     ControllerProcess Holder,
-    IReadOnlyList<PlannedCutover> Cutovers);
+    IReadOnlyList<PlannedCutover> Cutovers,
+    IReadOnlyList<HostName>? Only = null,
+    CanaryProgress? Canary = null)
+{
+    /// <summary>The part that is planned when it goes on.</summary>
+    public DeploymentScope Scope => new(Only?.ToHashSet(), Canary);
+}
 
 /// <summary>A manifest's text and where it was read.</summary>
 /// <param name="Path">For messages.</param>
@@ -62,6 +70,9 @@ internal sealed record PlannedCutover(HostName Host, ReleaseId? From, ReleaseId?
 /// <param name="Operation">The agent's operation.</param>
 /// <param name="Attempt">Of the deployment.</param>
 /// <param name="IsRollback">It undoes something.</param>
+/// <param name="Hosts">The hosts that it is about: more than one where traffic moves together.</param>
+/// <param name="TakesOut">Members that get no new requests any more by it.</param>
+/// <param name="PutsIn">Members that take requests by it.</param>
 /// <param name="BeganAt">Written before it began.</param>
 /// <param name="EndedAt">Null: it runs, or its controller died.</param>
 /// <param name="End">How it ended; null as long as it has not.</param>
@@ -74,6 +85,9 @@ internal sealed record StepRecord(
     OperationId Operation,
     int Attempt,
     bool IsRollback,
+    IReadOnlyList<HostName> Hosts,
+    IReadOnlyList<MemberSeat> TakesOut,
+    IReadOnlyList<MemberSeat> PutsIn,
     DateTimeOffset BeganAt,
     DateTimeOffset? EndedAt,
     StepEnd? End);

@@ -10,8 +10,18 @@ namespace Decant.Controller.Execution;
 /// <param name="Release">What is to run.</param>
 /// <param name="Archive">Where to send it from; null when it is staged on every host already.</param>
 /// <param name="Again">Also when it failed a deployment before.</param>
+/// <param name="Now">Also outside of the maintenance window.</param>
+/// <param name="Only">On these hosts alone; null: on all.</param>
+/// <param name="OnlyFailed">On hosts alone that the last deployment failed on.</param>
 internal sealed record DeployRequest(
-    ManifestSource Source, DeploymentManifest Manifest, ReleaseId Release, ArchiveFile? Archive, bool Again);
+    ManifestSource Source,
+    DeploymentManifest Manifest,
+    ReleaseId Release,
+    ArchiveFile? Archive,
+    bool Again,
+    bool Now = false,
+    IReadOnlyList<HostName>? Only = null,
+    bool OnlyFailed = false);
 
 /// <summary>Hosts are to go back to what they ran before.</summary>
 /// <param name="Source">The manifest's text, kept with the deployment.</param>

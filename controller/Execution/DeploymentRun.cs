@@ -24,9 +24,9 @@ internal sealed record DeploymentRun(
 
 /// <summary>A host that an earlier attempt of the same deployment touched.</summary>
 /// <param name="Host">The host.</param>
-/// <param name="Runs">What it runs now.</param>
-/// <param name="DrainedAt">Balancers at which its member is still out.</param>
-internal sealed record TouchedEarlier(HostName Host, ReleaseId? Runs, IReadOnlyList<HostName> DrainedAt);
+/// <param name="Instances">What runs on it now.</param>
+/// <param name="Out">Its members that are out, as this deployment left them.</param>
+internal sealed record TouchedEarlier(HostName Host, IReadOnlyList<RunningInstance> Instances, IReadOnlyList<MemberSeat> Out);
 
 /// <summary>What the executor works with.</summary>
 /// <param name="Fleet">Agents, or a simulation.</param>

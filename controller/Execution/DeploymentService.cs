@@ -38,10 +38,11 @@ internal sealed class DeploymentService(
     {
         var (manifest, release) = (request.Manifest, request.Release);
         using var turn = AppLock.Take(state, manifest.App, $"deploying {manifest.App} {release.Version}", time);
+        if (manifest.Strategy.Window is { } window && !request.Now && !window.Contains(time.GetUtcNow())) throw new OperatorException(OutsideWindow(window));
         if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(FailedBefore(failed));
         var fleet = fleets(request.Archive);
         var (plan, survey) = await PlanAsync(fleet, request, stop.Stop);
-        return await BeginAsync(fleet, manifest, request.Source, request.Archive?.Path, plan, survey, stop);
+        return await BeginAsync(fleet, manifest, request.Source, request.Archive?.Path, plan, survey, stop, ScopeOf(request).Only?.ToList());
     }
 
     /// <summary>Takes hosts back to what they ran before.</summary>
@@ -51,7 +52,7 @@ internal sealed class DeploymentService(
         var manifest = request.Manifest;
         using var turn = AppLock.Take(state, manifest.App, $"rolling {manifest.App} back", time);
         var fleet = fleets(null);
-        var survey = await SurveyAsync(fleet, manifest, stop.Stop);
+        var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var result = request.To is null
             ? Planner.MakeRollbackToLastGood(manifest, survey.Fleet)
             : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey));
@@ -68,6 +69,27 @@ internal sealed class DeploymentService(
         return await ResumeAsync(record, ManifestOf(record), stop);
     }
 
+    /// <summary>Lets the rest follow canaries, which have proved themselves or are trusted by the operator.</summary>
+    /// <exception cref="OperatorException">NOT_RESUMABLE: it has no canaries, or is over.</exception>
+    public async Task<DeploymentOutcome> PromoteAsync(DeploymentId id, StopSignal stop)
+    {
+        if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
+        if (record.Canary is null) throw new OperatorException(NotResumable($"deployment {id} has no canaries", $"`decant resume {id}` goes on with it"));
+        if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
+        journal.Update(id, r => r with { Canary = r.Canary! with { Promoted = true } });
+        return await ResumeAsync(id, stop);
+    }
+
+    /// <summary>Rolls a deployment back that waits, was stopped or interrupted.</summary>
+    /// <exception cref="OperatorException">NOT_RESUMABLE: it is over.</exception>
+    public async Task<DeploymentOutcome> AbortAsync(DeploymentId id, StopSignal stop)
+    {
+        if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
+        if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
+        journal.Update(id, r => r with { RollingBack = true });
+        return await ResumeAsync(id, stop);
+    }
+
     /// <summary>The same, its manifest read.</summary>
     internal async Task<DeploymentOutcome> ResumeAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
     {
@@ -76,12 +98,12 @@ internal sealed class DeploymentService(
         var record = journal.Find(id)!;
         if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
         var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
-        var survey = await SurveyAsync(fleet, manifest, stop.Stop);
+        var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
         var plan = EarlierAttempts.WithoutRepeatedMigration(
-            PutBack.AddTo(PlanAgain(record, manifest, survey), manifest, earlier), steps, manifest);
-        var cutovers = Cutovers(plan, survey, record.Cutovers);
+            PutBack.AddTo(PlanAgain(record, manifest, survey), manifest, survey, earlier), steps, manifest);
+        var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
         journal.Update(id, r => r with
         {
             Status = DeploymentStatus.Running,
@@ -97,10 +119,17 @@ internal sealed class DeploymentService(
     }
 
     private async Task<DeploymentOutcome> BeginAsync(
-        IFleet fleet, DeploymentManifest manifest, ManifestSource source, string? archive, Plan plan, FleetSurvey survey, StopSignal stop)
+        IFleet fleet,
+        DeploymentManifest manifest,
+        ManifestSource source,
+        string? archive,
+        Plan plan,
+        FleetSurvey survey,
+        StopSignal stop,
+        IReadOnlyList<HostName>? only = null)
     {
         var id = DeploymentIds.New(time, random);
-        var cutovers = Cutovers(plan, survey, []);
+        var cutovers = Cutovers(plan, manifest, survey, []);
         var run = new DeploymentRun(id, 1, manifest, plan, false, cutovers.ToDictionary(c => c.Host), []);
         if (plan.IsEmpty) return NothingToDo(run);
         journal.Begin(new DeploymentRecord(
@@ -119,13 +148,15 @@ internal sealed class DeploymentService(
             "",
             "",
             ControllerProcess.Current(),
-            cutovers));
+            cutovers,
+            only,
+            plan.Waves.Select(w => w.Gate).FirstOrDefault(g => g is not null) is { } gate ? new CanaryProgress([.. gate.Canaries.Select(c => c.Name)], Promoted: false) : null));
         return await new DeploymentExecutor(Parts(fleet), run, stop).RunAsync();
     }
 
     private DeploymentOutcome NothingToDo(DeploymentRun run)
     {
-        var accounts = run.Manifest.Hosts.Select(h => new HostAccount(h.Name, run.Before.GetValueOrDefault(h.Name))).ToList();
+        var accounts = run.Manifest.Hosts.Select(h => new HostAccount(h.Name, run.Before.GetValueOrDefault(h.Name), [])).ToList();
         var outcome = new OutcomeReport(run, DeploymentStatus.NothingToDo, accounts, [], [], null, null).Outcome();
         var events = new EventStream(run.Id, time, sink);
         events.Tell((at, id) => new PlanMade(at, id, run.Plan, 1, IsRollback: false));
@@ -136,17 +167,34 @@ internal sealed class DeploymentService(
     private async Task<(Plan Plan, FleetSurvey Survey)> PlanAsync(IFleet fleet, DeployRequest request, CancellationToken cancellation)
     {
         var manifest = request.Manifest;
-        var survey = await SurveyAsync(fleet, manifest, cancellation);
-        var plan = PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, request.Release));
+        var survey = await SurveyAsync(fleet, manifest, LeavingHosts(manifest), cancellation);
+        var plan = PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, request.Release, ScopeOf(request)));
         // What an earlier deployment took out of rotation and never put back is put back by the next one.
         if (journal.List(manifest.App, 1) is [{ } last])
-            plan = PutBack.AddTo(plan, manifest, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
+            plan = PutBack.AddTo(plan, manifest, survey, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
         return (plan, survey);
     }
 
-    private static async Task<FleetSurvey> SurveyAsync(IFleet fleet, DeploymentManifest manifest, CancellationToken cancellation)
+    private DeploymentScope ScopeOf(DeployRequest request)
     {
-        var survey = await FleetSurvey.MakeAsync(fleet, manifest, cancellation);
+        var only = request.Only?.ToHashSet();
+        if (!request.OnlyFailed) return new DeploymentScope(only, null);
+        var failed = journal.List(request.Manifest.App, 1) is [{ } last]
+            ? journal.StepsOf(last.Id).Where(s => s.End is { State: StepState.Failed or StepState.Unknown }).SelectMany(s => s.Hosts).ToHashSet()
+            : [];
+        return new DeploymentScope(only is null ? failed : [.. only.Intersect(failed)], null);
+    }
+
+    /// <summary>Hosts of the manifest of the last deployment that are in this one no more.</summary>
+    private IReadOnlyList<ManifestHost> LeavingHosts(DeploymentManifest manifest)
+        => journal.List(manifest.App, 1) is [{ } last] && ManifestReader.Read(last.Manifest.Text) is ManifestResult.Valid { Manifest: var before }
+            ? [.. before.Hosts.Where(b => manifest.Hosts.All(h => h.Name != b.Name))]
+            : [];
+
+    private static async Task<FleetSurvey> SurveyAsync(
+        IFleet fleet, DeploymentManifest manifest, IReadOnlyList<ManifestHost> leaving, CancellationToken cancellation)
+    {
+        var survey = await FleetSurvey.MakeAsync(fleet, manifest, leaving, cancellation);
         return survey.Problems(manifest) is { Count: > 0 } problems ? throw new OperatorException(Joined(problems)) : survey;
     }
 
@@ -161,7 +209,7 @@ internal sealed class DeploymentService(
     {
         if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
         return PlanOf(record.Intent == PlanIntent.Deploy
-            ? Planner.MakeDeployment(manifest, survey.Fleet, record.Release!)
+            ? Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)
             : Planner.MakeRollback(manifest, survey.Fleet, [.. record.Cutovers.Select(c => new HostRollback(c.Host, c.To, "was to go back"))]));
     }
 
@@ -172,18 +220,20 @@ internal sealed class DeploymentService(
         {
             var staged = ((HostObservation.Seen)survey.Fleet.Hosts[host.Name]).Staged.Where(r => r.Version == version).ToList();
             if (staged.Count != 1) throw new OperatorException(NotOneRelease(host.Name, version, staged.Count));
-            if (survey.RunningOn(host.Name) is not { Healthy: true } running || running.Release != staged[0])
+            if (survey.ServingOn(manifest, host.Name, staged[0]) is not { Healthy: true } running || running.Release != staged[0])
                 back.Add(new HostRollback(host.Name, staged[0], $"goes back to {version}"));
         }
 
         // Those that serve nothing first: they take no capacity away.
-        return [.. back.OrderBy(b => survey.RunningOn(b.Host) is { Healthy: true })];
+        return [.. back.OrderBy(b => survey.ServingOn(manifest, b.Host, b.To) is { Healthy: true })];
     }
 
-    private static List<PlannedCutover> Cutovers(Plan plan, FleetSurvey survey, IReadOnlyList<PlannedCutover> known)
+    private static List<PlannedCutover> Cutovers(Plan plan, DeploymentManifest manifest, FleetSurvey survey, IReadOnlyList<PlannedCutover> known)
         => [.. known, .. plan.Waves.SelectMany(w => w.Hosts)
+            .DistinctBy(h => h.Host)
             .Where(h => known.All(k => k.Host != h.Host))
-            .Select(h => new PlannedCutover(h.Host, survey.RunningOn(h.Host)?.Release, h.To, survey.RunningOn(h.Host)?.Slot))];
+            .Select(h => (Cutover: h, Serves: survey.ServingOn(manifest, h.Host, h.To)))
+            .Select(h => new PlannedCutover(h.Cutover.Host, h.Serves?.Release, h.Cutover.To, h.Serves?.Slot))];
 
     private static Plan PlanOf(PlanResult result) => result switch
     {
@@ -205,7 +255,7 @@ internal sealed class DeploymentService(
 
     private OperatorError? WhyNotResumable(DeploymentRecord record)
     {
-        if (record.Status is not (DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted or DeploymentStatus.FailedPartly))
+        if (record.Status is not (DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion))
             return NotResumable($"deployment {record.Id} is over: {record.Status}", "deploy again instead");
         return journal.List(record.App, 1)[0].Id is var last && last != record.Id
             ? NotResumable($"{record.App} was changed since by deployment {last}", "deploy again instead: it takes up what is missing")
@@ -221,6 +271,12 @@ internal sealed class DeploymentService(
         Refusals.ReleaseFailedBefore,
         $"{failed.App} {failed.Release} made deployment {failed.Deployment} fail at {failed.At:u}: {failed.Error.Message}",
         "build a release that does better, or add --again to deploy this one all the same");
+
+    private static OperatorError OutsideWindow(MaintenanceWindow window) => new(
+        StatusCode.FailedPrecondition,
+        Refusals.OutsideWindow,
+        $"deployments may begin from {window} only",
+        "wait, or add --now to deploy all the same; nothing was touched");
 
     private static OperatorError NothingToGoBackTo(AppName app) => new(
         StatusCode.FailedPrecondition,

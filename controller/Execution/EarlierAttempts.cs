@@ -10,15 +10,18 @@ internal static class EarlierAttempts
     public static IReadOnlyList<TouchedEarlier> Of(IReadOnlyList<StepRecord> steps, DeploymentManifest manifest, FleetSurvey survey)
         => [.. steps
             .Where(s => IsCutover(s.Verb))
-            .GroupBy(s => s.Host)
-            .Where(h => manifest.Hosts.Any(m => m.Name == h.Key))
+            .SelectMany(s => s.Hosts)
+            .Distinct()
+            .Where(h => manifest.Hosts.Any(m => m.Name == h))
             .Select(h => new TouchedEarlier(
-                h.Key,
-                survey.RunningOn(h.Key)?.Release,
-                [.. manifest.Balancers.Where(b => TookOut(h, b) && survey.IsTakenOut(b, h.Key)).Select(b => b.Key)]))];
+                h,
+                survey.InstancesOn(h),
+                [.. TakenOut(steps).Where(seat => seat.Host == h
+                    && manifest.Balancers.FirstOrDefault(b => b.Key == seat.Balancer) is { } balancer && survey.IsTakenOut(balancer, h, seat.Slot))]))];
 
     /// <summary>A step that touches what serves.</summary>
-    public static bool IsCutover(string verb) => verb is "drain" or "stop" or "start" or "await-healthy" or "undrain";
+    public static bool IsCutover(string verb)
+        => verb is "drain" or "stop" or "start" or "await-healthy" or "undrain" or "move" or "retire" or "keep" or "remove-member";
 
     /// <summary>The plan without a migration that this deployment has run, and with one that it has begun where it was begun.</summary>
     public static Plan WithoutRepeatedMigration(Plan plan, IReadOnlyList<StepRecord> steps, DeploymentManifest manifest)
@@ -36,16 +39,16 @@ internal static class EarlierAttempts
         };
     }
 
-    // Drained by this deployment, and not put back by it.
-    private static bool TookOut(IEnumerable<StepRecord> steps, ManifestBalancer balancer)
+    // Taken out by this deployment, and not put back by it.
+    private static HashSet<MemberSeat> TakenOut(IReadOnlyList<StepRecord> steps)
     {
-        var took = false;
+        var taken = new HashSet<MemberSeat>();
         foreach (var step in steps)
         {
-            if (step.Key == $"{step.Host}/drain/{balancer.Key}") took |= step.End?.State != StepState.Failed;
-            if (step.Key == $"{step.Host}/undrain/{balancer.Key}" && step.End is { Succeeded: true }) took = false;
+            if (step.End?.State != StepState.Failed) taken.UnionWith(step.TakesOut);
+            if (step.End is { Succeeded: true }) taken.ExceptWith(step.PutsIn);
         }
 
-        return took;
+        return taken;
     }
 }

@@ -24,6 +24,9 @@ internal enum ExitCode
     /// <summary>Refused: the release failed before (see <c>--again</c>), or another deployment of the app is running.</summary>
     Refused = 6,
 
+    /// <summary>The canaries run and have proved themselves; <c>decant promote</c> goes on.</summary>
+    AwaitingPromotion = 7,
+
     /// <summary>Stopped by Ctrl-C; <c>decant resume</c> goes on.</summary>
     Stopped = 130,
 }

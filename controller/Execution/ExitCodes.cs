@@ -9,7 +9,7 @@ internal static class ExitCodes
     /// <summary>The exit code of an error.</summary>
     public static ExitCode Of(OperatorError error) => error switch
     {
-        { Reason: Refusals.ReleaseFailedBefore or Refusals.DeploymentRuns } => ExitCode.Refused,
+        { Reason: Refusals.ReleaseFailedBefore or Refusals.DeploymentRuns or Refusals.OutsideWindow } => ExitCode.Refused,
         { Code: StatusCode.Unavailable } => ExitCode.Unreachable,
         { Code: StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.FailedPrecondition or StatusCode.AlreadyExists } => ExitCode.Usage,
         { Code: StatusCode.Aborted or StatusCode.DeadlineExceeded } => ExitCode.FailedSafely,

@@ -38,6 +38,10 @@ internal static class JournalDocument
             ["to"] = FromRelease(c.To),
             ["slot"] = FromSlot(c.Slot),
         })),
+        ["only"] = record.Only is { } only ? new BsonArray(only.Select(h => new BsonValue(h.Value))) : BsonValue.Null,
+        ["canary"] = record.Canary is { } canary
+            ? new BsonDocument { ["hosts"] = new BsonArray(canary.Canaries.Select(h => new BsonValue(h.Value))), ["promoted"] = canary.Promoted }
+            : BsonValue.Null,
     };
 
     public static DeploymentRecord ToDeployment(BsonDocument document) => new(
@@ -57,7 +61,9 @@ internal static class JournalDocument
         document["next"],
         new ControllerProcess(document["holder"]["pid"], document["holder"]["ticks"].AsInt64, document["holder"]["user"]),
         [.. document["cutovers"].AsArray.Select(c => new PlannedCutover(
-            HostName.Parse(c["host"]), ToRelease(c["from"]), ToRelease(c["to"]), ToSlot(c["slot"])))]);
+            HostName.Parse(c["host"]), ToRelease(c["from"]), ToRelease(c["to"]), ToSlot(c["slot"])))],
+        document["only"].IsNull ? null : ToHosts(document["only"]),
+        document["canary"].IsNull ? null : new CanaryProgress(ToHosts(document["canary"]["hosts"]), document["canary"]["promoted"]));
 
     public static BsonDocument From(StepRecord step) => new()
     {
@@ -71,6 +77,9 @@ internal static class JournalDocument
         ["operation"] = step.Operation.Value,
         ["attempt"] = step.Attempt,
         ["rollback"] = step.IsRollback,
+        ["hosts"] = new BsonArray(step.Hosts.Select(h => new BsonValue(h.Value))),
+        ["takes"] = FromSeats(step.TakesOut),
+        ["puts"] = FromSeats(step.PutsIn),
         ["began"] = step.BeganAt.UtcTicks,
         ["ended"] = FromTime(step.EndedAt),
         ["end"] = step.End is { } end ? FromEnd(end) : BsonValue.Null,
@@ -85,6 +94,9 @@ internal static class JournalDocument
         OperationId.Parse(document["operation"]),
         document["attempt"],
         document["rollback"],
+        ToHosts(document["hosts"]),
+        ToSeats(document["takes"]),
+        ToSeats(document["puts"]),
         ToTime(document["began"])!.Value,
         ToTime(document["ended"]),
         document["end"].IsNull ? null : ToEnd(document["end"]));
@@ -107,6 +119,18 @@ internal static class JournalDocument
         ToTime(document["at"])!.Value);
 
     public static string FailedId(AppName app, ReleaseId release) => $"{app}/{release.Version}/{release.Digest}";
+
+    private static IReadOnlyList<HostName> ToHosts(BsonValue value) => [.. value.AsArray.Select(h => HostName.Parse(h))];
+
+    private static BsonArray FromSeats(IReadOnlyList<MemberSeat> seats) => new(seats.Select(s => new BsonDocument
+    {
+        ["balancer"] = s.Balancer.Value,
+        ["host"] = s.Host.Value,
+        ["slot"] = s.Slot.Value,
+    }));
+
+    private static IReadOnlyList<MemberSeat> ToSeats(BsonValue value)
+        => [.. value.AsArray.Select(s => new MemberSeat(HostName.Parse(s["balancer"]), HostName.Parse(s["host"]), SlotName.Parse(s["slot"])))];
 
     private static BsonDocument FromEnd(StepEnd end) => new()
     {

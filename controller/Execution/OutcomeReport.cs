@@ -33,6 +33,7 @@ internal sealed class OutcomeReport(
         DeploymentStatus.FailedUntouched => [FirstFailure, "No instance was touched: every host keeps serving what it served.", Migration],
         DeploymentStatus.RolledBack => [FirstFailure, $"{Count(hosts.Count(h => h.Position == HostPosition.RolledBack))} rolled back: every host runs what it ran before.", Migration],
         DeploymentStatus.FailedPartly => [Fault, FirstFailure, "Not everything is as it was before.", .. Left(hosts), Migration],
+        DeploymentStatus.AwaitingPromotion => [$"{What} runs on the canaries, which have proved themselves: {string.Join(", ", hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => h.Host))}.", Migration],
         DeploymentStatus.Aborted => ["Aborted: steps that were running may or may not have been done.", FirstFailure, .. Left(hosts), Migration],
         _ => ["Stopped between two steps.", FirstFailure, .. Left(hosts), Migration],
     };
@@ -63,6 +64,7 @@ internal sealed class OutcomeReport(
         DeploymentStatus.Succeeded when hosts.Any(h => h.Position is HostPosition.OutOfRotation or HostPosition.Unknown)
             => "see to the hosts that failed, then run `decant deploy` again: it takes up what is missing",
         DeploymentStatus.Stopped or DeploymentStatus.Aborted => $"`{Resume}` goes on",
+        DeploymentStatus.AwaitingPromotion => $"`decant promote {run.Id}` goes on with the rest, `decant abort {run.Id}` rolls back",
         DeploymentStatus.FailedPartly when fault is not null => $"make room for or repair the journal, then `{Resume}`",
         DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes every host back; `decant show {run.Id}` has each step",
         DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack when failures.Count > 0 && failures[0].Error.WhatNext.Length > 0

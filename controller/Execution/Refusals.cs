@@ -9,6 +9,9 @@ internal static class Refusals
     /// <summary>Another deployment of the app is running on this machine.</summary>
     public const string DeploymentRuns = "DEPLOYMENT_RUNS";
 
+    /// <summary>The manifest's maintenance window is closed; <c>--now</c> deploys all the same.</summary>
+    public const string OutsideWindow = "OUTSIDE_WINDOW";
+
     /// <summary>Agents or balancers that do not answer.</summary>
     public const string HostUnreachable = "HOST_UNREACHABLE";
 

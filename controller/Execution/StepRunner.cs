@@ -11,7 +11,15 @@ namespace Decant.Controller.Execution;
 /// cannot be reached in the middle of it.
 /// </summary>
 internal sealed class StepRunner(
-    IFleet fleet, DeploymentJournal journal, EventStream events, TimeProvider time, ExecutorOptions options, DeploymentId deployment, int attempt, StopSignal signal)
+    IFleet fleet,
+    CanaryWatch watch,
+    DeploymentJournal journal,
+    EventStream events,
+    TimeProvider time,
+    ExecutorOptions options,
+    DeploymentId deployment,
+    int attempt,
+    StopSignal signal)
 {
     private const int MostRepetitions = 3;
 
@@ -71,7 +79,7 @@ internal sealed class StepRunner(
         {
             return await ReachEndAsync(run, isPutBack);
         }
-        catch (OperationCanceledException) when (signal.Abort.IsCancellationRequested)
+        catch (OperationCanceledException) when (signal.Abort.IsCancellationRequested || (run.Step is BakeStep && signal.Stop.IsCancellationRequested))
         {
             return new StepEnd(StepState.Aborted, "", false, Aborted, []);
         }
@@ -90,7 +98,10 @@ internal sealed class StepRunner(
         var reconnect = new Reconnect(options, time);
         for (var repetition = 0; ;)
         {
-            var outcome = await fleet.RunAsync(run.Step, operation, deployment, progress => Progressed(run, reconnect, progress), signal.Abort);
+            // Watching changes nothing: it is left at once.
+            var outcome = run.Step is BakeStep bake
+                ? await watch.RunAsync(bake.Gate, progress => Progressed(run, reconnect, progress), signal.Stop)
+                : await fleet.RunAsync(run.Step, operation, deployment, progress => Progressed(run, reconnect, progress), signal.Abort);
             switch (outcome)
             {
                 case StepOutcome.Succeeded done:
@@ -131,6 +142,9 @@ internal sealed class StepRunner(
                 run.Operation,
                 attempt,
                 run.IsRollback,
+                run.Step.Hosts,
+                run.Step.TakesOut,
+                run.Step.PutsIn,
                 began,
                 end is null ? null : time.GetUtcNow(),
                 end));

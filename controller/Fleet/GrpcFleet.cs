@@ -27,7 +27,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         {
             var status = await new Hosts.HostsClient(channels.To(host.Agent)).GetStatusAsync(
                 new GetStatusRequest { App = app.Value }, deadline: DateTime.UtcNow + AskDeadline, cancellationToken: cancellation);
-            return StatusMapping.ToObservation(status, host, app);
+            return StatusMapping.ToObservation(status, app);
         }
         catch (RpcException exception)
         {
@@ -37,11 +37,12 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
     }
 
     /// <inheritdoc/>
-    public async Task<BalancerObservation> ObserveAsync(ManifestBalancer balancer, CancellationToken cancellation)
+    public async Task<BalancerObservation> ObserveAsync(ManifestBalancer balancer, ManifestHost host, CancellationToken cancellation)
     {
+        var agent = balancer.AgentOf(host);
         try
         {
-            var backend = await new Decant.V1.Balancers.BalancersClient(channels.To(balancer.Agent)).GetBackendAsync(
+            var backend = await new Decant.V1.Balancers.BalancersClient(channels.To(agent)).GetBackendAsync(
                 new GetBackendRequest { Balancer = balancer.Balancer.Value, Backend = balancer.Backend.Value },
                 deadline: DateTime.UtcNow + AskDeadline,
                 cancellationToken: cancellation);
@@ -50,7 +51,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         catch (RpcException exception)
         {
             cancellation.ThrowIfCancellationRequested();
-            return new BalancerObservation.Unreachable(AgentErrors.Of(exception, balancer.Agent));
+            return new BalancerObservation.Unreachable(AgentErrors.Of(exception, agent));
         }
     }
 
@@ -136,7 +137,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
     {
         OperationEvent.EventOneofCase.Message => new StepProgress.Message(item.Message),
         OperationEvent.EventOneofCase.Output => new StepProgress.Output(item.Output.Text, item.Output.IsError),
-        OperationEvent.EventOneofCase.Drain => new StepProgress.Draining((int)item.Drain.Sessions),
+        OperationEvent.EventOneofCase.Drain => new StepProgress.Draining((int)item.Drain.Sessions, (int)item.Drain.LongLived),
         OperationEvent.EventOneofCase.Health => new StepProgress.Health(
             (int)item.Health.Successes, (int)item.Health.Failures, item.Health.Healthy, item.Health.LastFailure),
         _ => null,

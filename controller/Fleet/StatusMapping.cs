@@ -9,26 +9,25 @@ namespace Decant.Controller.Fleet;
 internal static class StatusMapping
 {
     /// <summary>A host's status.</summary>
-    public static HostObservation.Seen ToObservation(HostStatus status, ManifestHost host, AppName app)
+    public static HostObservation.Seen ToObservation(HostStatus status, AppName app)
     {
         var staged = status.Releases.Where(r => r.App == app.Value).ToList();
-        var running = status.Instances
-            .Where(i => i.App == app.Value && i.Slot == host.Slot.Name.Value)
-            .Select(ToRunning).FirstOrDefault();
-        var good = staged.Where(r => r.LastGood).Select(r => ToRelease(r.Release_)).FirstOrDefault(r => r is not null && r != running?.Release);
-        return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running, status);
+        var running = status.Instances.Where(i => i.App == app.Value).Select(ToRunning).OfType<RunningInstance>().ToList();
+        var serving = running.Where(i => !i.Retiring).Select(i => i.Release).ToHashSet();
+        var good = staged.Where(r => r.LastGood).Select(r => ToRelease(r.Release_)).FirstOrDefault(r => r is not null && !serving.Contains(r));
+        return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running);
     }
 
     /// <summary>A backend with its members.</summary>
     public static BalancerObservation.Seen ToObservation(Backend backend)
     {
-        var members = new Dictionary<MemberName, MemberStanding>();
+        var members = new Dictionary<MemberName, ObservedMember>();
         foreach (var member in backend.Members)
         {
-            if (MemberName.TryParse(member.Name, out var name, out _)) members[name] = ToStanding(member.State);
+            if (MemberName.TryParse(member.Name, out var name, out _)) members[name] = ToObserved(member);
         }
 
-        return new BalancerObservation.Seen(members, backend);
+        return new BalancerObservation.Seen(members, backend.MembersManaged, backend.CountsAnswers);
     }
 
     /// <summary>A release; null when the agent does not know which.</summary>
@@ -45,8 +44,17 @@ internal static class StatusMapping
             release,
             instance.State is InstanceState.Running,
             new SlotSettings(
-                SlotName.Parse(instance.Slot), (int)spec.Port, spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution));
+                SlotName.Parse(instance.Slot), (int)spec.Port, spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution),
+            Retiring: instance.RetireAt is not null);
     }
+
+    private static ObservedMember ToObserved(Member member) => new(
+        ToStanding(member.State),
+        member.Address,
+        (int)member.Weight,
+        (long)member.ResponsesTotal,
+        (long)member.Responses5Xx,
+        member.ResponseTimeMs);
 
     private static MemberStanding ToStanding(MemberState state) => state switch
     {

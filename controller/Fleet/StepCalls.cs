@@ -25,6 +25,7 @@ internal static class StepCalls
                     Slot = s.At.Slot.Name.Value,
                     Release = Of(s.Release),
                     Spec = Of(s.At.Slot),
+                    PortIsFreed = s.PortIsFreed,
                 },
                 cancellationToken: cancellation),
             MigrateStep s => new Instances.InstancesClient(channel).Migrate(
@@ -45,10 +46,15 @@ internal static class StepCalls
                     Operation = operation,
                     Balancer = s.Balancer.Balancer.Value,
                     Backend = s.Balancer.Backend.Value,
-                    Member = s.Balancer.MemberOf(s.MemberHost).Value,
+                    Member = s.Member.Value,
                     Deadline = Duration.FromTimeSpan(s.Deadline),
                     MinOthersUp = (uint)s.MinOthersUp,
                     App = s.App.Value,
+                    LongLived = s.LongLived is not { } policy ? null : new LongLivedPolicy
+                    {
+                        CloseAfter = Duration.FromTimeSpan(policy.CloseAfter),
+                        Spread = Duration.FromTimeSpan(policy.Spread),
+                    },
                 },
                 cancellationToken: cancellation),
             UndrainStep s => new Decant.V1.Balancers.BalancersClient(channel).Undrain(
@@ -57,11 +63,48 @@ internal static class StepCalls
                     Operation = operation,
                     Balancer = s.Balancer.Balancer.Value,
                     Backend = s.Balancer.Backend.Value,
-                    Member = s.Balancer.MemberOf(s.MemberHost).Value,
+                    Member = s.Member.Value,
+                    Deadline = Duration.FromTimeSpan(s.Deadline),
+                    App = s.App.Value,
+                    Address = s.Address?.ToString() ?? "",
+                    Weight = (uint)s.Weight,
+                },
+                cancellationToken: cancellation),
+            MoveStep s => new Decant.V1.Balancers.BalancersClient(channel).Move(
+                new MoveRequest
+                {
+                    Operation = operation,
+                    Balancer = s.Balancer.Balancer.Value,
+                    Backend = s.Balancer.Backend.Value,
+                    Into = { s.Moves.Select(m => new PutIn { Member = s.Balancer.MemberOf(m.Into.Name, m.Into.Slot.Name).Value, Address = m.Address?.ToString() ?? "" }) },
+                    OutOf = { s.Moves.Select(m => s.Balancer.MemberOf(m.Into.Name, m.OutOf.Name).Value) },
                     Deadline = Duration.FromTimeSpan(s.Deadline),
                     App = s.App.Value,
                 },
                 cancellationToken: cancellation),
+            RemoveMemberStep s => new Decant.V1.Balancers.BalancersClient(channel).RemoveMember(
+                new RemoveMemberRequest
+                {
+                    Operation = operation,
+                    Balancer = s.Balancer.Balancer.Value,
+                    Backend = s.Balancer.Backend.Value,
+                    Member = s.Member.Value,
+                    App = s.App.Value,
+                },
+                cancellationToken: cancellation),
+            RetireStep s => new Instances.InstancesClient(channel).Retire(
+                new RetireRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    Keep = Duration.FromTimeSpan(s.Keep),
+                    ScriptTimeout = Duration.FromTimeSpan(s.StopTimeout),
+                    TermTimeout = Duration.FromTimeSpan(s.TermTimeout),
+                },
+                cancellationToken: cancellation),
+            KeepStep s => new Instances.InstancesClient(channel).Keep(
+                new KeepRequest { Operation = operation, App = s.App.Value, Slot = s.At.Slot.Name.Value }, cancellationToken: cancellation),
             StopStep s => new Instances.InstancesClient(channel).Stop(
                 new StopRequest
                 {

@@ -7,10 +7,17 @@ namespace Decant.Controller.Manifest;
 internal static class BalancersSection
 {
     private const string Key = "balancers";
+    private const string EachHost = "host";
+    private const string Embedded = "proxy";
 
-    /// <summary>The part <c>balancers</c>, in its order; empty when there is none.</summary>
+    /// <summary>
+    /// The part <c>balancers</c>, in its order. Where it is missing: the proxy that comes with the agent, on each host. Where it is there and
+    /// empty: none.
+    /// </summary>
     public static IReadOnlyList<ManifestBalancer> Read(ManifestSection top, AppName? app, IReadOnlyList<ManifestHost> hosts)
     {
+        if (!top.Has(Key) && app is not null)
+            return [new ManifestBalancer(HostName.Parse(Embedded), null, BalancerName.Parse(Embedded), MemberName.Parse(app.Value), DefaultMember(hosts))];
         var balancers = new List<ManifestBalancer>();
         foreach (var entry in top.Mapping(Key)?.Entries ?? [])
         {
@@ -33,31 +40,41 @@ internal static class BalancersSection
         if (!HostName.TryParse(entry.Key.Text, out var key, out var reason)) problems.Add(entry.Key.Place, path, ManifestPath.Shown(reason));
         if (NamedPart.Open(entry, path, ManifestKeys.Balancer, problems) is not { } section || key is null) return null;
 
-        var agent = section.Agent(key);
+        var eachHost = section.Has("agent") && section.Scalar("agent")?.Text == EachHost;
+        var agent = eachHost ? null : section.Agent(key);
         var balancer = section.Parsed<BalancerName>("balancer", BalancerName.TryParse);
         if (balancer is null && !section.Has("balancer") && !BalancerName.TryParse(key.Value, out balancer, out var why))
             section.Refuse("balancer", $"is missing, and {why}", "write balancer: and the name that its host's agent.yml gives it");
         var backend = section.Parsed<MemberName>("backend", MemberName.TryParse)
             ?? (app is not null && !section.Has("backend") ? MemberName.Parse(app.Value) : null);
         var member = Member(section, hosts);
-        return agent is null || balancer is null || backend is null || member is null
+        return (agent is null && !eachHost) || balancer is null || backend is null || member is null
             ? null
             : new ManifestBalancer(key, agent, balancer, backend, member);
     }
 
+    private static string DefaultMember(IReadOnlyList<ManifestHost> hosts)
+        => hosts.Any(h => h.Slots.Count > 1) ? ManifestDefaults.MemberOfTwoSlots : ManifestDefaults.Member;
+
     private static string? Member(ManifestSection section, IReadOnlyList<ManifestHost> hosts)
     {
-        var template = section.Text("member") ?? (section.Has("member") ? null : ManifestDefaults.Member);
+        var template = section.Text("member") ?? (section.Has("member") ? null : DefaultMember(hosts));
         if (template is null) return null;
-        if (hosts.Count > 1 && !template.Contains(ManifestDefaults.Member, StringComparison.Ordinal))
+        if (hosts.Count > 1 && !template.Contains("{host}", StringComparison.Ordinal))
         {
             section.Refuse("member", $"is \"{template}\" for each of {hosts.Count} hosts", "have {host} in it, which stands for the host's name");
             return null;
         }
 
+        if (hosts.Any(h => h.Slots.Count > 1) && !template.Contains("{slot}", StringComparison.Ordinal))
+        {
+            section.Refuse("member", $"is \"{template}\" for both slots of a host", "have {slot} in it, which stands for the slot's name");
+            return null;
+        }
+
         foreach (var host in hosts)
         {
-            var name = template.Replace(ManifestDefaults.Member, host.Name.Value, StringComparison.Ordinal);
+            var name = template.Replace("{host}", host.Name.Value, StringComparison.Ordinal).Replace("{slot}", host.Slot.Name.Value, StringComparison.Ordinal);
             if (MemberName.TryParse(name, out _, out var reason)) continue;
             section.Refuse("member", $"of {host.Name} is no name: {ManifestPath.Shown(reason)}", "write member: \"{host}\", or text with {host} in it, in quotes");
             return null;

@@ -16,5 +16,5 @@ public sealed record DeploymentManifest(
     IReadOnlyList<ManifestBalancer> Balancers,
     HealthPolicy Health,
     MigrationPolicy? Migrations,
-    RollingStrategy Strategy,
+    DeploymentStrategy Strategy,
     int KeepReleases);

@@ -8,7 +8,7 @@ internal static class HealthSection
     private static readonly WholeRule Status = new(200, 100, 599);
 
     /// <summary>The part <c>health</c>; a connection to the port where it says nothing.</summary>
-    public static HealthPolicy Read(ManifestSection? section, IReadOnlyList<ManifestHost> hosts, RollingStrategy strategy)
+    public static HealthPolicy Read(ManifestSection? section, IReadOnlyList<ManifestHost> hosts, DeploymentStrategy strategy)
     {
         if (section is null) return ManifestDefaults.Health;
         var probe = Probe(section);
@@ -20,7 +20,7 @@ internal static class HealthSection
             section.Whole("rise", ManifestDefaults.Rise),
             section.Whole("fall", ManifestDefaults.Fall));
 
-        if (probe is HealthProbe.Rpc && hosts.FirstOrDefault(h => !h.Slot.Distribution) is { } mute)
+        if (probe is HealthProbe.Rpc && hosts.FirstOrDefault(h => h.Slots.Any(s => !s.Distribution)) is { } mute)
             section.Refuse("rpc", $"cannot ask {mute.Name}, which runs without distribution", "check by http or tcp, or let it run with distribution");
         var soonest = policy.StartInterval * (policy.Rise - 1);
         if (soonest > strategy.HealthyDeadline)

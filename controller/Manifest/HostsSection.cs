@@ -1,4 +1,5 @@
 using Decant.Controller.Fleet;
+using Decant.Names;
 
 namespace Decant.Controller.Manifest;
 
@@ -8,7 +9,7 @@ internal static class HostsSection
     private const string Key = "hosts";
 
     /// <summary>The part <c>hosts</c>, in its order; empty when it is missing or wrong, which is then reported.</summary>
-    public static IReadOnlyList<ManifestHost> Read(ManifestSection top, SlotSettings defaults)
+    public static IReadOnlyList<ManifestHost> Read(ManifestSection top, IReadOnlyList<SlotSettings> defaults)
     {
         const string Example = "write hosts: and below it one host a line, as in web1: { agent: 10.0.0.1 }";
         if (!top.Has(Key)) top.Refuse(Key, "is missing", Example);
@@ -26,14 +27,25 @@ internal static class HostsSection
         return hosts;
     }
 
-    private static ManifestHost? ReadHost(ManifestNode.Entry entry, SlotSettings defaults, ManifestProblems problems)
+    private static ManifestHost? ReadHost(ManifestNode.Entry entry, IReadOnlyList<SlotSettings> defaults, ManifestProblems problems)
     {
         var path = ManifestPath.Join(Key, entry.Key.Text);
         if (!HostName.TryParse(entry.Key.Text, out var name, out var reason)) problems.Add(entry.Key.Place, path, ManifestPath.Shown(reason));
         if (NamedPart.Open(entry, path, ManifestKeys.Host, problems) is not { } section || name is null) return null;
 
-        var slot = SlotSection.ReadHost(section, defaults);
-        return section.Agent(name) is { } agent ? new ManifestHost(name, agent, slot) : null;
+        // A node name in common may stand for the slot of a host that has just one.
+        var slots = SlotSection.ReadHost(section, defaults).Select(s => s with { Node = s.Node.Replace("{slot}", s.Name.Value, StringComparison.Ordinal) }).ToList();
+        return section.Agent(name) is { } agent ? new ManifestHost(name, agent, Address(section, agent), slots) : null;
+    }
+
+    /// <summary>Where balancers reach the app: where its agent is, unless that is reached by a unix socket or through a tunnel.</summary>
+    private static string Address(ManifestSection section, AgentAddress agent)
+    {
+        var inferred = agent.SocketPath is null ? agent.Host : "127.0.0.1";
+        if (section.Text("address") is not { } address) return inferred;
+        if (MemberAddress.TryParse($"{(address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address)}:1", out _, out _)) return address;
+        section.Refuse("address", $"is \"{ManifestPath.Shown(address)}\", neither an IP address nor a host name", "write it without a port, as in address: 10.0.0.2");
+        return inferred;
     }
 
     private static void RefuseCollisions(ManifestHost host, IEnumerable<ManifestHost> others, Place place, ManifestProblems problems)
@@ -42,12 +54,16 @@ internal static class HostsSection
         foreach (var other in others.Where(o => o.Agent == host.Agent))
         {
             var same = $"has the same agent as {other.Name} ({host.Agent}) and the same";
-            if (other.Slot.Name == host.Slot.Name)
-                problems.Add(place, path, $"{same} slot {host.Slot.Name}", "give it another agent, or a slot of its own");
-            else if (other.Slot.Port == host.Slot.Port)
-                problems.Add(place, path, $"{same} port {host.Slot.Port}", "give it another agent, or a port of its own");
-            else if (other.Slot.Node == host.Slot.Node && host.Slot is { Node.Length: > 0, Distribution: true } && other.Slot.Distribution)
-                problems.Add(place, path, $"{same} node {host.Slot.Node}", "give it a node of its own: the second of two nodes with one name does not start");
+            var pairs = from own in host.Slots from theirs in other.Slots select (Own: own, Other: theirs);
+            foreach (var (own, its) in pairs)
+            {
+                if (its.Name == own.Name)
+                    problems.Add(place, path, $"{same} slot {own.Name}", "give it another agent, or a slot of its own");
+                else if (its.Port == own.Port)
+                    problems.Add(place, path, $"{same} port {own.Port}", "give it another agent, or a port of its own");
+                else if (its.Node == own.Node && own is { Node.Length: > 0, Distribution: true } && its.Distribution)
+                    problems.Add(place, path, $"{same} node {own.Node}", "give it a node of its own: the second of two nodes with one name does not start");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ internal static class ManifestDefaults
     public const string Slot = "main";
     public const int Port = 4000;
     public const string Member = "{host}";
+    public const string MemberOfTwoSlots = "{host}-{slot}";
 
     public static readonly WholeRule Rise = new(2, 1, 100);
     public static readonly WholeRule Fall = new(3, 1, 100);
@@ -26,18 +27,28 @@ internal static class ManifestDefaults
     public static readonly DurationRule StopTimeout = new(Seconds(30), Milliseconds(1), Hours(24));
     public static readonly DurationRule TermTimeout = new(Seconds(5), Milliseconds(1), Hours(24));
     public static readonly DurationRule UndrainTimeout = new(Seconds(30), Milliseconds(1), Hours(24));
+    public static readonly DurationRule KeepOld = new(Seconds(600), TimeSpan.Zero, Hours(24 * 30));
+    public static readonly DurationRule Bake = new(Seconds(300), Seconds(1), Hours(24 * 7));
+    public static readonly DurationRule CloseAfter = new(TimeSpan.Zero, TimeSpan.Zero, Hours(24));
+    public static readonly DurationRule Spread = new(Seconds(10), TimeSpan.Zero, Hours(24));
+    public static readonly WholeRule CanaryHosts = new(1, 1, 10_000);
+
+    public static readonly CanaryTolerance Tolerance = new(ErrorPoints: 1, Slowdown: 1.5);
 
     public static readonly HealthPolicy Health = new(
         new HealthProbe.Tcp(), Interval.Default, StartInterval.Default, CheckTimeout.Default, Rise.Default, Fall.Default);
 
-    public static readonly RollingStrategy Strategy = new(
-        new BatchSize.Count(1),
+    public static readonly DeploymentStrategy Strategy = new(
+        StrategyKind.Rolling,
+        new HostShare.Count(1),
+        new HostShare.Count(0),
         MinHealthy.Default,
         HealthyDeadline.Default,
         DrainTimeout.Default,
         StopTimeout.Default,
         TermTimeout.Default,
         UndrainTimeout.Default,
+        KeepOld.Default,
         FailureBudget.Default,
         AutoRollback: true);
 

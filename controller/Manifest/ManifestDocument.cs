@@ -79,8 +79,9 @@ internal sealed class ManifestDocument
             case MappingStart:
                 return ReadMapping(place, path, depth);
             case SequenceStart:
-                while (Next() is not SequenceEnd) ReadNode(path, depth + 1);
-                return new ManifestNode.Sequence(place);
+                var items = new List<ManifestNode>();
+                while (Next() is not SequenceEnd) items.Add(ReadNode(path, depth + 1));
+                return new ManifestNode.Sequence(place, items);
             default:
                 _problems.Add(place, path, "is a YAML alias", "write the value out: a manifest has neither anchors nor aliases");
                 return new ManifestNode.Refused(place);

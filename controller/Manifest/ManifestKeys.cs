@@ -3,10 +3,11 @@ namespace Decant.Controller.Manifest;
 /// <summary>The keys that each part of the manifest knows.</summary>
 internal static class ManifestKeys
 {
-    public static readonly IReadOnlyList<string> Top = ["app", "hosts", "balancers", "slot", "health", "migrations", "strategy", "releases"];
-    public static readonly IReadOnlyList<string> Host = ["agent", "slot", "port", "node", "env", "distribution"];
+    public static readonly IReadOnlyList<string> Top = ["app", "hosts", "balancers", "slot", "slots", "health", "migrations", "strategy", "releases"];
+    public static readonly IReadOnlyList<string> Host = ["agent", "address", "slot", "slots", "port", "node", "env", "distribution"];
     public static readonly IReadOnlyList<string> Balancer = ["agent", "balancer", "backend", "member"];
     public static readonly IReadOnlyList<string> Slot = ["name", "port", "node", "distribution", "env"];
+    public static readonly IReadOnlyList<string> OneOfSlots = ["port", "node", "distribution", "env"];
     public static readonly IReadOnlyList<string> Health = ["http", "tcp", "rpc", "interval", "start_interval", "timeout", "rise", "fall"];
     public static readonly IReadOnlyList<string> Http = ["path", "status", "body", "host"];
     public static readonly IReadOnlyList<string> Migrations = ["run", "host", "timeout"];
@@ -14,9 +15,13 @@ internal static class ManifestKeys
 
     public static readonly IReadOnlyList<string> Strategy =
     [
-        "type", "batch", "min_healthy", "healthy_deadline", "drain_timeout", "stop_timeout", "term_timeout", "undrain_timeout",
-        "failure_budget", "auto_rollback",
+        "type", "batch", "min_in_rotation", "order", "min_healthy", "healthy_deadline", "drain_timeout", "stop_timeout", "term_timeout",
+        "undrain_timeout", "keep_old", "failure_budget", "auto_rollback", "canary", "long_lived", "window",
     ];
+
+    public static readonly IReadOnlyList<string> Canary = ["hosts", "weight", "bake", "promote", "max_error_points", "max_slowdown"];
+    public static readonly IReadOnlyList<string> LongLived = ["close_after", "spread"];
+    public static readonly IReadOnlyList<string> Window = ["from", "to", "days", "zone"];
 
     /// <summary>Each part by its path; <c>*</c> stands for a name of the operator's own.</summary>
     public static readonly IReadOnlyDictionary<string, IReadOnlyList<string>> Parts = new Dictionary<string, IReadOnlyList<string>>
@@ -25,10 +30,15 @@ internal static class ManifestKeys
         ["hosts.*"] = Host,
         ["balancers.*"] = Balancer,
         ["slot"] = Slot,
+        ["slots.*"] = OneOfSlots,
+        ["hosts.*.slots.*"] = OneOfSlots,
         ["health"] = Health,
         ["health.http"] = Http,
         ["migrations"] = Migrations,
         ["strategy"] = Strategy,
+        ["strategy.canary"] = Canary,
+        ["strategy.long_lived"] = LongLived,
+        ["strategy.window"] = Window,
         ["releases"] = Releases,
     };
 

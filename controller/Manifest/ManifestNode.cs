@@ -18,8 +18,8 @@ internal abstract record ManifestNode(Place Place)
     /// <summary>Keys and values, in the order of the file, each key once.</summary>
     public sealed record Mapping(Place Place, IReadOnlyList<Entry> Entries) : ManifestNode(Place);
 
-    /// <summary>A list. The manifest has none, so its items are not kept.</summary>
-    public sealed record Sequence(Place Place) : ManifestNode(Place);
+    /// <summary>A list.</summary>
+    public sealed record Sequence(Place Place, IReadOnlyList<ManifestNode> Items) : ManifestNode(Place);
 
     /// <summary>Something that was refused already, of which nothing more is to be said.</summary>
     public sealed record Refused(Place Place) : ManifestNode(Place);

@@ -67,10 +67,12 @@ public static class ManifestReader
         var app = top.Parsed<AppName>("app", AppName.TryParse);
         if (!top.Has("app")) top.Refuse("app", "is missing", "write app: and the name that mix.exs gives the release");
 
-        var slot = SlotSection.ReadDefaults(top.Part("slot", ManifestKeys.Slot));
-        var hosts = HostsSection.Read(top, slot);
+        var slots = SlotSection.ReadDefaults(top);
+        var hosts = HostsSection.Read(top, slots);
         var balancers = BalancersSection.Read(top, app, hosts);
-        var strategy = StrategySection.Read(top.Part("strategy", ManifestKeys.Strategy));
+        var strategyPart = top.Part("strategy", ManifestKeys.Strategy);
+        var strategy = StrategySection.Read(strategyPart, hosts);
+        hosts = StrategySection.Order(strategyPart, hosts);
         var health = HealthSection.Read(top.Part("health", ManifestKeys.Health), hosts, strategy);
         var migrations = MigrationsSection.Read(top.Part("migrations", ManifestKeys.Migrations), hosts);
         var keep = top.Part("releases", ManifestKeys.Releases)?.Whole("keep", ManifestDefaults.KeepReleases) ?? ManifestDefaults.KeepReleases.Default;

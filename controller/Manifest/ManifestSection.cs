@@ -103,6 +103,22 @@ internal sealed class ManifestSection
         return null;
     }
 
+    /// <summary>A list of words; empty where it is missing or wrong.</summary>
+    public IReadOnlyList<string> Words(string key, string example)
+    {
+        switch (Find(key)?.Value)
+        {
+            case null or ManifestNode.Refused:
+                return [];
+            case ManifestNode.Sequence list when list.Items.All(i => i is ManifestNode.Scalar { IsNull: false }):
+                if (list.Items.Count == 0) Refuse(key, "is empty", $"write {example}, or remove the line");
+                return [.. list.Items.Cast<ManifestNode.Scalar>().Select(i => i.Text)];
+            default:
+                Refuse(key, "is not a list of words", $"write {example}");
+                return [];
+        }
+    }
+
     /// <summary>An Elixir expression, which may have several lines.</summary>
     public string? Expression(string key, string example)
     {

@@ -34,7 +34,8 @@ internal static class Observed
         return observation as HostObservation.Seen;
     }
 
-    /// <summary>Hosts whose instance is healthy: what a balancer can send to.</summary>
+    /// <summary>Hosts with a healthy instance: what a balancer can send to.</summary>
     public static IReadOnlySet<HostName> Serving(FleetObservation fleet)
-        => fleet.Hosts.Where(h => h.Value is HostObservation.Seen { Running.Healthy: true }).Select(h => h.Key).ToHashSet();
+        => fleet.Hosts.Where(h => h.Value is HostObservation.Seen seen && seen.Instances.Any(i => i is { Healthy: true, Retiring: false }))
+            .Select(h => h.Key).ToHashSet();
 }

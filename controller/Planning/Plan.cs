@@ -1,4 +1,5 @@
 using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
 using Decant.Names;
 
 namespace Decant.Controller.Planning;
@@ -42,9 +43,23 @@ public sealed record PlanPhase(string Name, IReadOnlyList<Step> Steps);
 /// <summary>Hosts that are cut over together.</summary>
 /// <param name="Number">1, 2, 3, …</param>
 /// <param name="Hosts">Each with its steps.</param>
-public sealed record Wave(int Number, IReadOnlyList<HostCutover> Hosts);
+public sealed record Wave(int Number, IReadOnlyList<HostCutover> Hosts)
+{
+    /// <summary>Traffic of several hosts that moves together, before the steps of the single hosts; one for each balancer.</summary>
+    public IReadOnlyList<MoveStep> Moves { get; init; } = [];
 
-/// <summary>How one host gets from old to new: its steps run one after the other.</summary>
+    /// <summary>What must hold before the next wave; null: nothing.</summary>
+    public CanaryGate? Gate { get; init; }
+}
+
+/// <summary>Canaries are watched before the deployment goes on.</summary>
+/// <param name="Canaries">Hosts with their slots in which the new release runs.</param>
+/// <param name="Policy">How long, and what is too bad.</param>
+public sealed record CanaryGate(IReadOnlyList<ManifestHost> Canaries, CanaryPolicy Policy);
+
+/// <summary>
+/// How one host gets from old to new: its steps run one after the other. A host whose steps fall into several waves is done with the last one.
+/// </summary>
 /// <param name="Host">The host.</param>
 /// <param name="From">What it runs now; null when nothing does.</param>
 /// <param name="To">What it will run; null when the rollback of a first deployment leaves it empty.</param>

@@ -45,6 +45,15 @@ internal static class PlanRefusals
             $"deploy the archive of {release}: decant deploy stages it again")
             .With("host", host.Name.Value).With("release", release.ToString()));
 
+    public static PlanRefusal TooFewInRotation(HostName host, DeploymentManifest manifest) => new(
+        host,
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "MIN_IN_ROTATION",
+            $"{host}: cannot be taken out, because fewer than strategy.min_in_rotation ({manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count)} of {manifest.Hosts.Count} hosts) would be left",
+            "bring back the hosts that do not serve, lower min_in_rotation, or give the hosts two slots, so that a switch takes nothing away; nothing was touched")
+            .With("host", host.Value));
+
     public static PlanRefusal NamedTwice(HostName host) => new(
         host,
         new OperatorError(StatusCode.InvalidArgument, "HOST_NAMED_TWICE", $"{host}: is to go back twice in one rollback", "name it once")

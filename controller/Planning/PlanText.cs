@@ -50,6 +50,7 @@ public static class PlanText
     {
         yield return "";
         yield return $"wave {wave.Number} of {plan.Waves.Count}";
+        foreach (var move in wave.Moves) yield return $"  {move.Describe()} (at most {DurationText.Format(move.Deadline)})";
         var groups = wave.Hosts
             .Select(h => (Cutover: h, Steps: string.Join('\n', h.Steps.Select((s, i) => $"    {i + 1}. {Phrase(s)}"))))
             .GroupBy(h => (h.Cutover.From, h.Cutover.To, h.Cutover.Why, h.Steps));
@@ -57,8 +58,19 @@ public static class PlanText
         {
             yield return $"  {Names(group.Select(h => h.Cutover.Host))}: {Release(group.Key.From)} → {Release(group.Key.To)}";
             yield return $"    why: {group.Key.Why}";
-            foreach (var line in group.Key.Steps.Split('\n')) yield return line;
+            foreach (var line in group.Key.Steps.Split('\n').Where(l => l.Length > 0)) yield return line;
         }
+
+        if (wave.Gate is { } gate) yield return $"  then {Phrase(gate)}";
+    }
+
+    private static string Phrase(CanaryGate gate)
+    {
+        var (policy, tolerance) = (gate.Policy, gate.Policy.Tolerance);
+        var promote = policy.Promote == Promotion.Auto ? "go on" : "wait for `decant promote`";
+        return string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"watch {Names(gate.Canaries.Select(c => c.Name))} for {DurationText.Format(policy.Bake)} (at most {tolerance.ErrorPoints} points more errors than the rest, {tolerance.Slowdown} times its response time), then {promote}");
     }
 
     private static IEnumerable<string> Untouched(Plan plan)
@@ -80,14 +92,22 @@ public static class PlanText
     /// <summary>A step without the host that it stands under.</summary>
     private static string Phrase(Step step) => step switch
     {
-        DrainStep drain => $"drain at {drain.Balancer.Key} (at most {DurationText.Format(drain.Deadline)}{Others(drain.MinOthersUp)})",
-        StopStep stop => $"stop{(stop.Running is null ? "" : $" {stop.Running}")} (SIGTERM after {DurationText.Format(stop.StopTimeout)}, SIGKILL {DurationText.Format(stop.TermTimeout)} later)",
-        StartStep start => $"start {start.Release} on port {start.At.Slot.Port}",
+        DrainStep drain => $"drain at {drain.Balancer.Key}{In(drain.At.Slot)} (at most {DurationText.Format(drain.Deadline)}{Others(drain.MinOthersUp)})",
+        StopStep stop => $"stop{(stop.Running is null ? "" : $" {stop.Running}")}{In(stop.At.Slot)} (SIGTERM after {DurationText.Format(stop.StopTimeout)}, SIGKILL {DurationText.Format(stop.TermTimeout)} later)",
+        StartStep start => $"start {start.Release}{In(start.At.Slot)} on port {start.At.Slot.Port}",
         AwaitHealthyStep wait => $"wait until healthy (at most {DurationText.Format(wait.Deadline)}) and for {DurationText.Format(wait.MinHealthy)} more",
-        UndrainStep undrain => $"undrain at {undrain.Balancer.Key} (at most {DurationText.Format(undrain.Deadline)})",
+        UndrainStep { Weight: < 100 } undrain => $"undrain at {undrain.Balancer.Key} with {undrain.Weight} % of a full share (at most {DurationText.Format(undrain.Deadline)})",
+        UndrainStep undrain => $"undrain at {undrain.Balancer.Key}{In(undrain.At.Slot)} (at most {DurationText.Format(undrain.Deadline)})",
+        MoveStep move => $"move traffic at {move.Balancer.Key} from {move.Moves[0].OutOf.Name} to {move.Moves[0].Into.Slot.Name} (at most {DurationText.Format(move.Deadline)})",
+        RetireStep retire => $"retire {retire.Running} in {retire.At.Slot.Name} after {DurationText.Format(retire.Keep)}",
+        KeepStep keep => $"keep {keep.Running} in {keep.At.Slot.Name}, which was to be retired",
+        RemoveMemberStep remove => $"remove its member{In(remove.At.Slot)} from {remove.Balancer.Key}",
         PruneStep prune => $"keep {Count(prune.Keep, "release")}",
         _ => step.Describe(),
     };
+
+    /// <summary>The slot where it is not the usual one.</summary>
+    private static string In(SlotSettings slot) => slot.Name.Value == ManifestDefaults.Slot ? "" : $" in {slot.Name}";
 
     private static string Others(int minOthersUp) => minOthersUp == 0 ? "" : $", when at least {Count(minOthersUp, "other")} {(minOthersUp == 1 ? "is" : "are")} up";
 

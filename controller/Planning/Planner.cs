@@ -10,9 +10,13 @@ namespace Decant.Controller.Planning;
 public static class Planner
 {
     /// <summary>A release is to run on every host of the manifest.</summary>
-    /// <returns>Made, or Refused when a host is unreachable; a plan that touches some of the hosts only is not made.</returns>
-    public static PlanResult MakeDeployment(DeploymentManifest manifest, FleetObservation fleet, ReleaseId release)
-        => DeploymentPlanning.Make(manifest, fleet, release);
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="fleet">As it is now.</param>
+    /// <param name="release">What is to run.</param>
+    /// <param name="scope">Which part of it; null: all, from the beginning.</param>
+    /// <returns>Made, or Refused when a host is unreachable or too few would be left in rotation; a plan that touches some of the hosts only is not made.</returns>
+    public static PlanResult MakeDeployment(DeploymentManifest manifest, FleetObservation fleet, ReleaseId release, DeploymentScope? scope = null)
+        => DeploymentPlanning.Make(manifest, fleet, release, scope ?? DeploymentScope.Whole);
 
     /// <summary>Hosts go back to what they ran before, after a deployment failed.</summary>
     /// <param name="manifest">The manifest of that deployment.</param>

@@ -13,17 +13,16 @@ internal static class RollbackPlanning
         foreach (var back in hosts)
         {
             var (change, refusal) = ChangeOf(manifest, fleet, back);
-            if (change is not null && changes.Any(c => c.Host.Name == back.Host)) refusal = PlanRefusals.NamedTwice(back.Host);
+            if (change is not null && changes.Any(c => c.Name == back.Host)) refusal = PlanRefusals.NamedTwice(back.Host);
             if (refusal is not null) refusals.Add(refusal);
             else changes.Add(change!);
         }
 
         if (refusals.Count > 0 && changes.Count == 0) return new PlanResult.Refused(refusals);
-        var batch = WavePlanning.BatchOf(manifest);
         var untouched = manifest.Hosts
             .Where(h => !hosts.Any(b => b.Host == h.Name))
             .Select(h => new UntouchedHost(h.Name, "was not changed"));
-        var plan = PlanOf(manifest, fleet, WavePlanning.InOrder(changes, batch), [.. untouched]);
+        var plan = PlanOf(manifest, new WavePlanning(manifest, fleet, isRollback: true).InOrder(changes), [.. untouched]);
         return refusals.Count > 0 ? new PlanResult.Partial(plan, refusals) : new PlanResult.Made(plan);
     }
 
@@ -42,17 +41,18 @@ internal static class RollbackPlanning
                 continue;
             }
 
-            var (change, refusal) = ChangeOf(manifest, fleet, new HostRollback(host.Name, good, WhyLastGood(observation)));
+            var active = HostView.Of(manifest, fleet, host, observation.Instances, good).Active;
+            var (change, refusal) = ChangeOf(manifest, fleet, new HostRollback(host.Name, good, WhyLastGood(active)));
             if (refusal is not null) refusals.Add(refusal);
             else changes.Add(change!);
         }
 
         return refusals.Count > 0
             ? new PlanResult.Refused([.. manifest.Hosts.SelectMany(h => refusals.Where(r => r.Host == h.Name))])
-            : new PlanResult.Made(PlanOf(manifest, fleet, WavePlanning.IdleFirst(changes, WavePlanning.BatchOf(manifest)), untouched));
+            : new PlanResult.Made(PlanOf(manifest, new WavePlanning(manifest, fleet, isRollback: true).IdleFirst(changes), untouched));
     }
 
-    private static string WhyLastGood(HostObservation.Seen observation) => observation.Running switch
+    private static string WhyLastGood(RunningInstance? active) => active switch
     {
         null => "nothing runs there",
         { Healthy: false } running => $"{running.Release} runs there but is not healthy",
@@ -66,38 +66,21 @@ internal static class RollbackPlanning
         if (Observed.Host(host, fleet, out var refusal) is not { } seen) return (null, refusal);
         if (back.To is { } to && !seen.Staged.Contains(to)) return (null, PlanRefusals.NotStaged(host, manifest.App, to));
 
-        var before = back.Slot is null ? host : host with { Slot = back.Slot };
-        return (new HostChange(before, seen.Running?.Release, back.To, seen.Running is { Healthy: true }, back.Why), null);
+        var view = HostView.Of(manifest, fleet, host, seen.Instances, back.To);
+        return (new HostChange(view, TargetOf(view, back), back.To, back.Why), null);
     }
 
-    private static Plan PlanOf(
-        DeploymentManifest manifest,
-        FleetObservation fleet,
-        IReadOnlyList<IReadOnlyList<HostChange>> waves,
-        IReadOnlyList<UntouchedHost> untouched)
+    /// <summary>Where it ran before; else where it still runs, warm; else where a new release would go.</summary>
+    private static SlotSettings TargetOf(HostView view, HostRollback back)
     {
-        var targets = waves.SelectMany(w => w).Select(c => c.To).Distinct().ToList();
-        return new Plan(
-            manifest.App,
-            PlanIntent.Rollback,
-            targets.Count == 1 ? targets[0] : null,
-            [],
-            WavePlanning.Number(
-                waves, Observed.Serving(fleet), WavePlanning.BatchOf(manifest), (change, min) => StepsOf(manifest, fleet, change, min)),
-            [],
-            untouched);
+        if (back.Slot is { } before) return before;
+        if (back.To is not { } to) return view.Active?.Slot is { } active ? view.Host.Slots.FirstOrDefault(s => s.Name == active.Name) ?? active : view.Host.Slot;
+        return view.Instances.FirstOrDefault(i => i.Release == to && i.Healthy)?.Slot ?? view.TargetFor(to);
     }
 
-    /// <summary>
-    /// A host that still runs what it is to go back to was, at most, drained before its deployment failed: it is put back
-    /// into the balancers and not stopped for nothing.
-    /// </summary>
-    private static IReadOnlyList<Step> StepsOf(DeploymentManifest manifest, FleetObservation fleet, HostChange change, int minOthersUp)
+    private static Plan PlanOf(DeploymentManifest manifest, IReadOnlyList<Wave> waves, IReadOnlyList<UntouchedHost> untouched)
     {
-        var running = (fleet.Hosts[change.Host.Name] as HostObservation.Seen)?.Running;
-        return running is { Healthy: true } && running.Release == change.To
-                && SlotDifference.Between(manifest.App, running.Slot, change.Host.Slot).Count == 0
-            ? ReplaceCutover.PutBack(manifest, change.Host, running.Release)
-            : ReplaceCutover.GoBack(manifest, change.Host, change.From, change.To, minOthersUp);
+        var targets = waves.SelectMany(w => w.Hosts).Select(c => c.To).Distinct().ToList();
+        return new Plan(manifest.App, PlanIntent.Rollback, targets.Count == 1 ? targets[0] : null, [], waves, [], untouched);
     }
 }

@@ -29,5 +29,5 @@ internal static class SlotDifference
     }
 
     /// <summary>The node name that the agent gives where the manifest names none (see SlotSpec.node in the contract).</summary>
-    private static string NodeOf(AppName app, SlotSettings slot) => slot.Node.Length > 0 ? slot.Node : $"{app}-{slot.Name}@127.0.0.1";
+    public static string NodeOf(AppName app, SlotSettings slot) => slot.Node.Length > 0 ? slot.Node : $"{app}-{slot.Name}@127.0.0.1";
 }

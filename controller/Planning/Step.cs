@@ -15,12 +15,42 @@ public abstract record Step(HostName Host, AgentAddress Agent)
     /// <summary>One line for people: <c>drain web1 at edge/shop (deadline 30 s)</c>.</summary>
     public abstract string Describe();
 
-    /// <summary>Unique within a plan: verb, host, and balancer where there is one.</summary>
+    /// <summary>Unique within a plan: host and verb, then the balancer where there is one, and the slot where it is not the usual one.</summary>
     public virtual string Key => $"{Host}/{Verb}";
+
+    /// <summary>The hosts that it is about: more than one where traffic moves together.</summary>
+    public virtual IReadOnlyList<HostName> Hosts => [Host];
+
+    /// <summary>Members that get no new requests any more by this step.</summary>
+    public virtual IReadOnlyList<MemberSeat> TakesOut => [];
+
+    /// <summary>Members that take requests by this step.</summary>
+    public virtual IReadOnlyList<MemberSeat> PutsIn => [];
+
+    /// <summary>A slot's part of a key, which the usual slot does not have.</summary>
+    protected static string Suffix(SlotName slot) => slot?.Value == ManifestDefaults.Slot ? "" : $"/{slot}";
 }
 
+/// <summary>An instance's place at a balancer.</summary>
+/// <param name="Balancer">The balancer's key in the manifest.</param>
+/// <param name="Host">The instance's host.</param>
+/// <param name="Slot">Its slot.</param>
+public sealed record MemberSeat(HostName Balancer, HostName Host, SlotName Slot);
+
 /// <summary>A step that an app's own host does.</summary>
+/// <param name="At">The host, with the slot that the step is about.</param>
+/// <param name="App">The app.</param>
 public abstract record HostStep(ManifestHost At, AppName App) : Step(At.Name, At.Agent);
+
+/// <summary>A step about what runs in one slot of a host.</summary>
+public abstract record SlotStep(ManifestHost At, AppName App) : HostStep(At, App)
+{
+    /// <inheritdoc/>
+    public override string Key => $"{Host}/{Verb}{Suffix(At.Slot.Name)}";
+
+    /// <summary>The host, and the slot where it is not the usual one.</summary>
+    protected string Where => At.Slot.Name.Value == ManifestDefaults.Slot ? Host.Value : $"{Host} ({At.Slot.Name})";
+}
 
 /// <summary>Uploads the release, where it is not there yet, and unpacks it beside the one that serves.</summary>
 public sealed record StageStep(ManifestHost At, AppName App, ReleaseId Release) : HostStep(At, App)
@@ -33,7 +63,11 @@ public sealed record StageStep(ManifestHost At, AppName App, ReleaseId Release) 
 }
 
 /// <summary>Looks for everything that can be found wrong before anything is stopped.</summary>
-public sealed record PreflightStep(ManifestHost At, AppName App, ReleaseId Release) : HostStep(At, App)
+/// <param name="At">The host, with the slot that the release goes to.</param>
+/// <param name="App">The app.</param>
+/// <param name="Release">The release.</param>
+/// <param name="PortIsFreed">What holds the slot's port now is stopped before it is needed.</param>
+public sealed record PreflightStep(ManifestHost At, AppName App, ReleaseId Release, bool PortIsFreed = false) : HostStep(At, App)
 {
     /// <inheritdoc/>
     public override string Verb => "preflight";
@@ -52,38 +86,30 @@ public sealed record MigrateStep(ManifestHost At, AppName App, ReleaseId Release
     public override string Describe() => $"migrate once, from {App} {Release} on {Host}: {Migration.Expression}";
 }
 
-/// <summary>Takes the host's member out of one balancer and waits for requests in flight.</summary>
-/// <param name="Balancer">The balancer.</param>
-/// <param name="MemberHost">The host whose member it is.</param>
+/// <summary>Keeps an instance that has no traffic any more warm for a while, then stops it.</summary>
+/// <param name="At">The host, with the instance's slot.</param>
 /// <param name="App">The app.</param>
-/// <param name="Deadline">How long requests in flight may take.</param>
-/// <param name="MinOthersUp">Other members that must be up before this one is drained.</param>
-public sealed record DrainStep(ManifestBalancer Balancer, HostName MemberHost, AppName App, TimeSpan Deadline, int MinOthersUp)
-    : Step(MemberHost, Balancer.Agent)
+/// <param name="Running">What runs there.</param>
+/// <param name="Keep">How long it is kept.</param>
+/// <param name="StopTimeout">How long it may then take to stop by itself.</param>
+/// <param name="TermTimeout">How long after SIGTERM.</param>
+public sealed record RetireStep(ManifestHost At, AppName App, ReleaseId Running, TimeSpan Keep, TimeSpan StopTimeout, TimeSpan TermTimeout) : SlotStep(At, App)
 {
     /// <inheritdoc/>
-    public override string Verb => "drain";
+    public override string Verb => "retire";
 
     /// <inheritdoc/>
-    public override string Key => $"{Host}/drain/{Balancer.Key}";
-
-    /// <inheritdoc/>
-    public override string Describe()
-        => $"drain {Host} at {Balancer.Key} ({Balancer.Backend}/{Balancer.MemberOf(Host)}, at most {Deadline.TotalSeconds:0.###} s)";
+    public override string Describe() => $"retire {App} {Running} on {Where} after {DurationText.Format(Keep)}";
 }
 
-/// <summary>Puts the host's member back into one balancer and waits until that calls it up.</summary>
-public sealed record UndrainStep(ManifestBalancer Balancer, HostName MemberHost, AppName App, TimeSpan Deadline)
-    : Step(MemberHost, Balancer.Agent)
+/// <summary>Calls off that an instance is stopped after a while.</summary>
+public sealed record KeepStep(ManifestHost At, AppName App, ReleaseId Running) : SlotStep(At, App)
 {
     /// <inheritdoc/>
-    public override string Verb => "undrain";
+    public override string Verb => "keep";
 
     /// <inheritdoc/>
-    public override string Key => $"{Host}/undrain/{Balancer.Key}";
-
-    /// <inheritdoc/>
-    public override string Describe() => $"undrain {Host} at {Balancer.Key} ({Balancer.Backend}/{Balancer.MemberOf(Host)})";
+    public override string Describe() => $"keep {App} {Running} on {Where}, which was to be retired";
 }
 
 /// <summary>Stops what runs in the slot and waits until its process is gone.</summary>
@@ -92,35 +118,35 @@ public sealed record UndrainStep(ManifestBalancer Balancer, HostName MemberHost,
 /// <param name="Running">What is expected to run there; null when unknown.</param>
 /// <param name="StopTimeout">How long it may take to stop by itself.</param>
 /// <param name="TermTimeout">How long after SIGTERM.</param>
-public sealed record StopStep(ManifestHost At, AppName App, ReleaseId? Running, TimeSpan StopTimeout, TimeSpan TermTimeout) : HostStep(At, App)
+public sealed record StopStep(ManifestHost At, AppName App, ReleaseId? Running, TimeSpan StopTimeout, TimeSpan TermTimeout) : SlotStep(At, App)
 {
     /// <inheritdoc/>
     public override string Verb => "stop";
 
     /// <inheritdoc/>
-    public override string Describe() => $"stop {App}{(Running is null ? "" : $" {Running}")} on {Host}";
+    public override string Describe() => $"stop {App}{(Running is null ? "" : $" {Running}")} on {Where}";
 }
 
 /// <summary>Starts the release in the slot.</summary>
-public sealed record StartStep(ManifestHost At, AppName App, ReleaseId Release, HealthPolicy Health) : HostStep(At, App)
+public sealed record StartStep(ManifestHost At, AppName App, ReleaseId Release, HealthPolicy Health) : SlotStep(At, App)
 {
     /// <inheritdoc/>
     public override string Verb => "start";
 
     /// <inheritdoc/>
-    public override string Describe() => $"start {App} {Release} on {Host}, port {At.Slot.Port}";
+    public override string Describe() => $"start {App} {Release} on {Where}, port {At.Slot.Port}";
 }
 
 /// <summary>Waits until the instance is healthy, stays healthy, and is verified to be the wanted release.</summary>
 public sealed record AwaitHealthyStep(
-    ManifestHost At, AppName App, ReleaseId Release, HealthPolicy Health, TimeSpan Deadline, TimeSpan MinHealthy) : HostStep(At, App)
+    ManifestHost At, AppName App, ReleaseId Release, HealthPolicy Health, TimeSpan Deadline, TimeSpan MinHealthy) : SlotStep(At, App)
 {
     /// <inheritdoc/>
     public override string Verb => "await-healthy";
 
     /// <inheritdoc/>
     public override string Describe()
-        => $"wait until {App} {Release} on {Host} is healthy (at most {Deadline.TotalSeconds:0.###} s) and stays so for {MinHealthy.TotalSeconds:0.###} s";
+        => $"wait until {App} {Release} on {Where} is healthy (at most {Deadline.TotalSeconds:0.###} s) and stays so for {MinHealthy.TotalSeconds:0.###} s";
 }
 
 /// <summary>Deletes releases over the limit; never one in use or the last good one.</summary>

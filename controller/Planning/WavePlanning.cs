@@ -5,80 +5,104 @@ using Decant.Names;
 namespace Decant.Controller.Planning;
 
 /// <summary>A host that is going to change, before it has a place in a wave.</summary>
-/// <param name="Host">The host, with the settings that it is to run with.</param>
-/// <param name="From">What runs there now; null when nothing does.</param>
+/// <param name="View">The host as it was seen.</param>
+/// <param name="Target">The slot in which the release is to run.</param>
 /// <param name="To">What is to run there; null for nothing.</param>
-/// <param name="Serves">It runs and is healthy: cutting it over takes capacity away.</param>
 /// <param name="Why">Why it changes, for people.</param>
-internal sealed record HostChange(ManifestHost Host, ReleaseId? From, ReleaseId? To, bool Serves, string Why);
-
-/// <summary>Rolling: which hosts are cut over together, and in which order. Knows nothing of how a host is cut over.</summary>
-internal static class WavePlanning
+internal sealed record HostChange(HostView View, SlotSettings Target, ReleaseId? To, string Why)
 {
+    /// <summary>The host's name.</summary>
+    public HostName Name => View.Host.Name;
+
+    /// <summary>What serves there now; null when nothing does.</summary>
+    public ReleaseId? From => View.Active?.Release;
+
+    /// <summary>It runs something healthy: what takes that away, takes capacity away.</summary>
+    public bool Serves => View.Active is { Healthy: true };
+}
+
+/// <summary>Which hosts are cut over together, in which order, and how many others must be up meanwhile. Knows nothing of how a host is cut over.</summary>
+internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback)
+{
+    private readonly int batch = manifest.Strategy.Batch.AtMostOf(manifest.Hosts.Count);
+    private readonly int minInRotation = isRollback ? 0 : manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
+    private readonly HashSet<HostName> up = [.. Observed.Serving(fleet)];
+    private readonly List<(IReadOnlyList<HostChange> Hosts, int Outside)> waves = [];
+
+    /// <summary>Hosts that cannot be taken out without falling below <c>min_in_rotation</c>.</summary>
+    public IReadOnlyList<HostChange> Refused { get; private set; } = [];
+
     /// <summary>
-    /// Hosts that serve nothing go first, in waves of their own: they take no capacity away, and they show what the
+    /// Rolling. Hosts that serve nothing go first, in waves of their own: they take no capacity away, and they show what the
     /// release does before a serving host is touched. The rest follows in the order given. "First" is said of them only where
     /// something follows.
     /// </summary>
-    public static IReadOnlyList<IReadOnlyList<HostChange>> IdleFirst(IReadOnlyList<HostChange> changes, int batch)
+    public IReadOnlyList<Wave> IdleFirst(IReadOnlyList<HostChange> changes)
     {
         var serving = changes.Where(c => c.Serves).ToList();
         var idle = changes.Where(c => !c.Serves).Select(c => serving.Count == 0 ? c : c with { Why = $"first: {c.Why}" }).ToList();
-        return [.. InOrder(idle, batch), .. InOrder(serving, batch)];
+        Chunk(idle);
+        Chunk(serving);
+        return Numbered();
     }
 
     /// <summary>In the order given.</summary>
-    public static IReadOnlyList<IReadOnlyList<HostChange>> InOrder(IReadOnlyList<HostChange> changes, int batch)
-        => [.. changes.Chunk(batch)];
-
-    /// <summary>How many hosts make a wave: a share is of all hosts of the manifest, rounded down, but at least one.</summary>
-    public static int BatchOf(DeploymentManifest manifest) => manifest.Strategy.Batch switch
+    public IReadOnlyList<Wave> InOrder(IReadOnlyList<HostChange> changes)
     {
-        BatchSize.Count count => Math.Max(1, count.Hosts),
-        BatchSize.Percent percent => Math.Max(1, manifest.Hosts.Count * percent.Share / 100),
-        var other => throw new InvalidOperationException($"batch {other} is not known"),
-    };
-
-    /// <summary>Gives each wave its number, each host its reason and, by <paramref name="stepsOf"/>, its steps.</summary>
-    /// <param name="waves">The hosts, wave by wave.</param>
-    /// <param name="serving">Hosts of the whole fleet that serve now.</param>
-    /// <param name="batch">For the reasons.</param>
-    /// <param name="stepsOf">A host's steps, given how many other members must be up before it is drained.</param>
-    public static IReadOnlyList<Wave> Number(
-        IReadOnlyList<IReadOnlyList<HostChange>> waves,
-        IReadOnlySet<HostName> serving,
-        int batch,
-        Func<HostChange, int, IReadOnlyList<Step>> stepsOf)
-    {
-        var up = new HashSet<HostName>(serving);
-        var numbered = new List<Wave>(waves.Count);
-        foreach (var wave in waves)
-        {
-            var place = $"wave {numbered.Count + 1} of {waves.Count}, batch of {batch}";
-            var outside = up.Except(wave.Select(c => c.Host.Name)).Count();
-            numbered.Add(new Wave(numbered.Count + 1, [.. wave.Select(c => Place(c, wave, outside, place, stepsOf))]));
-            foreach (var change in wave)
-            {
-                if (change.To is null) up.Remove(change.Host.Name);
-                else up.Add(change.Host.Name);
-            }
-        }
-
-        return numbered;
+        Chunk(changes);
+        return Numbered();
     }
 
-    private static HostCutover Place(
-        HostChange change,
-        IReadOnlyList<HostChange> wave,
-        int outside,
-        string place,
-        Func<HostChange, int, IReadOnlyList<Step>> stepsOf)
+    /// <summary>A first wave of its own for canaries, then the others.</summary>
+    public IReadOnlyList<Wave> CanariesFirst(IReadOnlyList<HostChange> canaries, IReadOnlyList<HostChange> others)
     {
-        var steps = stepsOf(change, MinOthersUp(change, wave, outside));
-        var alone = change.Serves && outside == 0 && steps.Any(s => s is StopStep)
+        Chunk(canaries);
+        Chunk(others.Where(c => !c.Serves));
+        Chunk(others.Where(c => c.Serves));
+        return Numbered();
+    }
+
+    /// <summary>The steps of a host, given how many other members must be up before it is drained.</summary>
+    public CutoverSteps StepsOf(HostChange change, int minOthersUp)
+        => new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, minOthersUp, isRollback);
+
+    private bool TakesAway(HostChange change)
+        => change.Serves && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
+
+    private void Chunk(IEnumerable<HostChange> changes)
+    {
+        var left = new Queue<HostChange>(changes);
+        while (left.Count > 0)
+        {
+            var wave = new List<HostChange>();
+            while (left.Count > 0 && wave.Count < batch && (!TakesAway(left.Peek()) || MayTakeOut(wave))) wave.Add(left.Dequeue());
+            if (wave.Count == 0)
+            {
+                Refused = [.. Refused, .. left];
+                return;
+            }
+
+            waves.Add((wave, up.Except(wave.Select(c => c.Name)).Count()));
+            foreach (var change in wave)
+            {
+                if (change.To is null) up.Remove(change.Name);
+                else up.Add(change.Name);
+            }
+        }
+    }
+
+    private bool MayTakeOut(List<HostChange> wave) => up.Count - wave.Count(TakesAway) - 1 >= minInRotation || minInRotation == 0;
+
+    private List<Wave> Numbered() => [.. waves.Select((wave, i) => new Wave(
+        i + 1, [.. wave.Hosts.Select(c => Place(c, wave.Hosts, wave.Outside, $"wave {i + 1} of {waves.Count}, batch of {batch}"))]))];
+
+    private HostCutover Place(HostChange change, IReadOnlyList<HostChange> wave, int outside, string place)
+    {
+        var steps = StepsOf(change, MinOthersUp(change, wave, outside));
+        var alone = change.Serves && outside == 0 && !steps.IsBeside && steps.Before.Any(s => s is StopStep)
             ? "; no other host serves meanwhile: requests fail from its stop until it is healthy again"
             : "";
-        return new HostCutover(change.Host.Name, change.From, change.To, $"{change.Why}; {place}{alone}", steps);
+        return new HostCutover(change.Name, change.From, change.To, $"{change.Why}; {place}{alone}", steps.All);
     }
 
     /// <summary>
@@ -87,6 +111,6 @@ internal static class WavePlanning
     /// Never more than are expected outside the wave, or the last host of a wave could not be drained; so 0 when there is none
     /// (a single host, all hosts at once), and 0 where nothing runs, because draining that takes nothing away.
     /// </summary>
-    private static int MinOthersUp(HostChange change, IReadOnlyList<HostChange> wave, int outside)
-        => change.From is null ? 0 : Math.Min(wave.Count(c => c.From is not null), outside);
+    private int MinOthersUp(HostChange change, IReadOnlyList<HostChange> wave, int outside)
+        => change.From is null ? 0 : Math.Min(Math.Max(wave.Count(c => c.From is not null), minInRotation), outside);
 }

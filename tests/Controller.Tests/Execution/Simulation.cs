@@ -81,7 +81,7 @@ internal sealed class Simulation : IDisposable
                 HostName.Parse(b), AgentAddress.Parse($"unix:/{b}"), BalancerName.Parse("haproxy"), MemberName.Parse("shop"), "{host}"))],
             new HealthPolicy(new HealthProbe.Tcp(), second, second, second, 2, 3),
             new MigrationPolicy("Shop.Release.migrate()", names[0], second),
-            new RollingStrategy(new BatchSize.Count(batch), second, second, second, second, second, second, budget, autoRollback),
+            new DeploymentStrategy(new HostShare.Count(batch), second, second, second, second, second, second, budget, autoRollback),
             5);
     }
 }

@@ -17,8 +17,8 @@ public class ManifestReaderTests
             Assert.That(manifest.Health, Is.EqualTo(new HealthPolicy(
                 new HealthProbe.Http("/health", 200, "ok", "shop.test"), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3), 1, 4)));
             Assert.That(manifest.Migrations, Is.EqualTo(new MigrationPolicy("Shop.Release.migrate()", HostName.Parse("web2"), TimeSpan.FromMinutes(5))));
-            Assert.That(manifest.Strategy, Is.EqualTo(new RollingStrategy(
-                new BatchSize.Percent(25),
+            Assert.That(manifest.Strategy, Is.EqualTo(new DeploymentStrategy(
+                new HostShare.Percent(25),
                 TimeSpan.FromSeconds(2),
                 TimeSpan.FromSeconds(90),
                 TimeSpan.FromSeconds(31),
@@ -103,7 +103,7 @@ public class ManifestReaderTests
     [TestCase("1", 1)]
     [TestCase("\"3\"", 3)]
     public void A_batch_may_be_a_number(string batch, int hosts)
-        => Assert.That(Manifests.Read($"{Manifests.Smallest}strategy: {{ batch: {batch} }}").Strategy.Batch, Is.EqualTo(new BatchSize.Count(hosts)));
+        => Assert.That(Manifests.Read($"{Manifests.Smallest}strategy: {{ batch: {batch} }}").Strategy.Batch, Is.EqualTo(new HostShare.Count(hosts)));
 
     [TestCase("0x10", ExpectedResult = "0x10")]
     [TestCase("010", ExpectedResult = "010")]

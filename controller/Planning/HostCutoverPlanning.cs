@@ -1,0 +1,165 @@
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Names;
+
+namespace Decant.Controller.Planning;
+
+/// <summary>
+/// Decides how one host gets from what is seen to what is wanted. By state, not by history: a cutover that was left half way is planned like any other.
+/// Replace: drain, stop, start in the same slot, put back. Switch: start in the other slot, move the traffic, drain the old one and keep
+/// it warm. Knows nothing of waves.
+/// </summary>
+internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObservation fleet, HostView view)
+{
+    private readonly DeploymentStrategy strategy = manifest.Strategy;
+
+    /// <summary>The steps.</summary>
+    /// <param name="target">The slot in which the release is to run.</param>
+    /// <param name="release">The release; null: nothing is to run.</param>
+    /// <param name="minOthersUp">Other members that must be up before what serves is drained.</param>
+    /// <param name="isRollback">It undoes something: what it takes out is stopped and not kept warm.</param>
+    public CutoverSteps Make(SlotSettings target, ReleaseId? release, int minOthersUp, bool isRollback)
+    {
+        if (release is null) return Empty(target, minOthersUp);
+        var there = view.In(target.Name);
+        var isReady = there is { Healthy: true } && there.Release == release
+            && SlotDifference.Between(manifest.App, there.Slot, target).Count == 0;
+        return isReady ? GiveTraffic(there!, isRollback)
+            : IsBeside(target) ? Beside(target, release, there, isRollback)
+            : InPlace(target, release, minOthersUp);
+    }
+
+    /// <summary>Whether old and new can run at once: in slots of their own, with ports and node names of their own.</summary>
+    public bool IsBeside(SlotSettings target)
+        => view.Active is { Slot: var serving } && strategy.Kind != StrategyKind.Recreate && !Clash(serving, target);
+
+    /// <summary>The steps of a host that is no longer in the manifest.</summary>
+    /// <param name="isReachable">Its agent answers; otherwise only the balancers are seen to.</param>
+    public IReadOnlyList<Step> Leave(bool isReachable)
+    {
+        var slots = view.Host.Slots.Concat(view.Instances.Select(i => i.Slot)).DistinctBy(s => s.Name).ToList();
+        return
+        [
+            .. slots.SelectMany(s => Drain(s, 0)),
+            .. isReachable ? view.Instances.Select(i => Stop(i.Slot, i.Release)) : [],
+            .. slots.SelectMany(Remove),
+        ];
+    }
+
+    private CutoverSteps Empty(SlotSettings target, int minOthersUp)
+    {
+        var others = view.Instances.Where(i => i.Slot.Name != target.Name).ToList();
+        return new CutoverSteps(
+            [
+                .. Drain(target, minOthersUp),
+                .. others.SelectMany(o => Drain(o.Slot, minOthersUp)),
+                Stop(target, view.In(target.Name)?.Release),
+                .. others.Select(o => Stop(o.Slot, o.Release)),
+            ],
+            [],
+            [],
+            IsBeside: false);
+    }
+
+    private CutoverSteps InPlace(SlotSettings target, ReleaseId release, int minOthersUp)
+    {
+        var there = view.In(target.Name);
+        // What is kept warm elsewhere would hold the port, the node name, or run beside what must run alone.
+        var others = view.Instances.Where(i => i.Slot.Name != target.Name).ToList();
+        return new CutoverSteps(
+            [
+                .. Drain(target, there is null ? 0 : minOthersUp),
+                .. others.SelectMany(o => Drain(o.Slot, minOthersUp)),
+                .. there is null ? [] : new[] { Stop(target, there.Release) },
+                .. others.Select(o => Stop(o.Slot, o.Release)),
+                .. Start(target, release),
+            ],
+            [.. Undrain(target)],
+            [.. others.Where(o => !IsOfManifest(o.Slot)).SelectMany(o => Remove(o.Slot))],
+            IsBeside: false);
+    }
+
+    private CutoverSteps Beside(SlotSettings target, ReleaseId release, RunningInstance? there, bool isRollback)
+    {
+        var old = view.Active!;
+        return new CutoverSteps(
+            [
+                // Its member may be in rotation with nobody behind it: it must not be found up before the new instance has proved itself.
+                .. Drain(target, 0),
+                .. there is null ? [] : new[] { Stop(target, there.Release) },
+                .. Start(target, release),
+            ],
+            [.. Move(target, old.Slot)],
+            [.. SeeOff(old, isRollback), .. SeeOffOthers(target, old, isRollback)],
+            IsBeside: true);
+    }
+
+    /// <summary>What is wanted runs already, healthy: it is given the traffic, and nothing is stopped before that.</summary>
+    private CutoverSteps GiveTraffic(RunningInstance there, bool isRollback)
+    {
+        var old = view.Active == there ? null : view.Active;
+        var at = view.Host.In(there.Slot);
+        // One that is kept warm has served before.
+        var proof = there.Retiring ? TimeSpan.Zero : strategy.MinHealthy;
+        return new CutoverSteps(
+            [
+                .. there.Retiring ? new Step[] { new KeepStep(at, manifest.App, there.Release) } : [],
+                new AwaitHealthyStep(at, manifest.App, there.Release, manifest.Health, strategy.HealthyDeadline, proof),
+            ],
+            [.. old is null ? Undrain(there.Slot) : Move(there.Slot, old.Slot)],
+            [.. old is null ? [] : SeeOff(old, isRollback), .. SeeOffOthers(there.Slot, old, isRollback)],
+            IsBeside: true);
+    }
+
+    private IEnumerable<Step> SeeOff(RunningInstance old, bool isRollback)
+    {
+        foreach (var drain in Drain(old.Slot, 0)) yield return drain;
+        yield return isRollback
+            ? Stop(old.Slot, old.Release)
+            : new RetireStep(view.Host.In(old.Slot), manifest.App, old.Release, strategy.KeepOld, strategy.StopTimeout, strategy.TermTimeout);
+        if (IsOfManifest(old.Slot)) yield break;
+        foreach (var remove in Remove(old.Slot)) yield return remove;
+    }
+
+    /// <summary>Instances that a deployment left running, neither the new nor the old one. Those that are kept warm end by themselves.</summary>
+    private IEnumerable<Step> SeeOffOthers(SlotSettings target, RunningInstance? old, bool isRollback)
+        => view.Instances.Where(i => i.Slot.Name != target.Name && i != old && !i.Retiring).SelectMany(i => SeeOff(i, isRollback));
+
+    private IEnumerable<Step> Drain(SlotSettings slot, int minOthersUp) => manifest.Balancers
+        .Where(b => HasMember(b, slot))
+        .Select(b => new DrainStep(b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, minOthersUp, strategy.LongLived));
+
+    private IEnumerable<Step> Undrain(SlotSettings slot)
+        => manifest.Balancers.Select(b => new UndrainStep(b, view.Host.In(slot), manifest.App, strategy.UndrainTimeout, AddressAt(b, slot)));
+
+    private IEnumerable<Step> Move(SlotSettings into, SlotSettings outOf) => manifest.Balancers.Select(b => HasMember(b, outOf)
+        ? (Step)new MoveStep(b, [new HostMove(view.Host.In(into), outOf, AddressAt(b, into))], manifest.App, strategy.UndrainTimeout)
+        : new UndrainStep(b, view.Host.In(into), manifest.App, strategy.UndrainTimeout, AddressAt(b, into)));
+
+    private IEnumerable<Step> Remove(SlotSettings slot) => manifest.Balancers
+        .Where(b => fleet.IsManaged(b, view.Host.Name) && HasMember(b, slot))
+        .Select(b => new RemoveMemberStep(b, view.Host.In(slot), manifest.App));
+
+    private StopStep Stop(SlotSettings slot, ReleaseId? running)
+        => new(view.Host.In(slot), manifest.App, running, strategy.StopTimeout, strategy.TermTimeout);
+
+    private IEnumerable<Step> Start(SlotSettings slot, ReleaseId release) =>
+    [
+        new StartStep(view.Host.In(slot), manifest.App, release, manifest.Health),
+        new AwaitHealthyStep(view.Host.In(slot), manifest.App, release, manifest.Health, strategy.HealthyDeadline, strategy.MinHealthy),
+    ];
+
+    /// <summary>The balancer has the slot's member, or it is not known and so must be reckoned with.</summary>
+    private bool HasMember(ManifestBalancer balancer, SlotSettings slot)
+        => fleet.Of(balancer, view.Host.Name) is not BalancerObservation.Seen || fleet.MemberOf(balancer, view.Host.Name, slot.Name) is not null;
+
+    private MemberAddress? AddressAt(ManifestBalancer balancer, SlotSettings slot)
+        => fleet.IsManaged(balancer, view.Host.Name) ? MemberAddress.Parse(
+            $"{(view.Host.Address.Contains(':', StringComparison.Ordinal) ? $"[{view.Host.Address}]" : view.Host.Address)}:{slot.Port}") : null;
+
+    private bool IsOfManifest(SlotSettings slot) => view.Host.Slots.Any(s => s.Name == slot.Name);
+
+    private bool Clash(SlotSettings one, SlotSettings other)
+        => one.Name == other.Name || one.Port == other.Port
+            || (one.Distribution && other.Distribution && SlotDifference.NodeOf(manifest.App, one) == SlotDifference.NodeOf(manifest.App, other));
+}
