@@ -103,6 +103,7 @@ internal static class InstanceMapping
             Adopted = snapshot.AdoptedAt is not null,
             RestartAt = Time(snapshot.RestartAt),
             AdoptedAt = Time(snapshot.AdoptedAt),
+            RetireAt = Time(record.Retirement?.At),
             StartedAt = Time(snapshot.StartedAt),
             LastExit = record.LastExit is { } exit ? ToMessage(exit) : null,
             Health = snapshot.Health is { } health ? OperationMapping.ToMessage(health) : null,

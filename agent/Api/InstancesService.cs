@@ -4,6 +4,7 @@ using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Names;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace Decant.Agent.Api;
@@ -50,9 +51,7 @@ internal sealed partial class InstancesService(
     {
         var reader = new RequestReader();
         var key = InstanceMapping.ReadKey(reader, request.App, request.Slot);
-        var deadlines = new StopDeadlines(
-            reader.Duration("script_timeout", request.ScriptTimeout, TimeSpan.FromSeconds(30), Shortest, Day),
-            reader.Duration("term_timeout", request.TermTimeout, TimeSpan.FromSeconds(5), Shortest, Day));
+        var deadlines = ReadDeadlines(reader, request.ScriptTimeout, request.TermTimeout);
         var operation = Operation(reader, request, request.Operation, OperationKind.Stop, key, null, $"app/{request.App}");
         reader.ThrowIfWrong();
 
@@ -61,6 +60,40 @@ internal sealed partial class InstancesService(
             async (report, cancellation) => instances.TryGet(key) is { } slot
                 ? await slot.StopAsync(deadlines, report, cancellation)
                 : new Stopped(StopMeans.NotRunning, TimeSpan.Zero, null),
+            responseStream,
+            context);
+    }
+
+    /// <inheritdoc/>
+    public override Task Retire(V1.RetireRequest request, IServerStreamWriter<V1.OperationEvent> responseStream, ServerCallContext context)
+    {
+        var reader = new RequestReader();
+        var key = InstanceMapping.ReadKey(reader, request.App, request.Slot);
+        var keep = reader.Duration("keep", request.Keep, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromDays(30));
+        var deadlines = ReadDeadlines(reader, request.ScriptTimeout, request.TermTimeout);
+        var operation = Operation(reader, request, request.Operation, OperationKind.Retire, key, null, $"app/{request.App}");
+        reader.ThrowIfWrong();
+
+        return calls.RunAsync(
+            operation,
+            async (report, cancellation) => instances.TryGet(key) is { } slot
+                ? await slot.RetireAsync(keep, deadlines, report, cancellation)
+                : new Done(Unchanged: true),
+            responseStream,
+            context);
+    }
+
+    /// <inheritdoc/>
+    public override Task Keep(V1.KeepRequest request, IServerStreamWriter<V1.OperationEvent> responseStream, ServerCallContext context)
+    {
+        var reader = new RequestReader();
+        var key = InstanceMapping.ReadKey(reader, request.App, request.Slot);
+        var operation = Operation(reader, request, request.Operation, OperationKind.Keep, key, null, $"app/{request.App}");
+        reader.ThrowIfWrong();
+
+        return calls.RunAsync(
+            operation,
+            async (_, cancellation) => await (instances.TryGet(key) ?? throw InstanceErrors.NotRunning(key)).KeepAsync(cancellation),
             responseStream,
             context);
     }
@@ -103,6 +136,10 @@ internal sealed partial class InstancesService(
         await foreach (var (line, lost) in log.FollowAsync(tail, context.CancellationToken))
             await responseStream.WriteAsync(InstanceMapping.ToMessage(line, lost), context.CancellationToken);
     }
+
+    private static StopDeadlines ReadDeadlines(RequestReader reader, Duration? script, Duration? term) => new(
+        reader.Duration("script_timeout", script, TimeSpan.FromSeconds(30), Shortest, Day),
+        reader.Duration("term_timeout", term, TimeSpan.FromSeconds(5), Shortest, Day));
 
     private static OperationRequest Operation(
         RequestReader reader,

@@ -12,6 +12,7 @@ namespace Decant.Agent.Instances;
 /// <param name="Deployment">What caused the last start.</param>
 /// <param name="Restarts">Times it died and was started again since the last start.</param>
 /// <param name="LastExit">How it last ended since the last start; null when it has not.</param>
+/// <param name="Retirement">When it is stopped, because its traffic has gone elsewhere; null: it runs on.</param>
 internal sealed record InstanceRecord(
     InstanceKey Key,
     bool Wanted,
@@ -20,7 +21,13 @@ internal sealed record InstanceRecord(
     HealthCheck? Health,
     DeploymentId? Deployment,
     int Restarts,
-    ExitReport? LastExit);
+    ExitReport? LastExit,
+    Retirement? Retirement = null);
+
+/// <summary>An instance without traffic is kept warm for a while, then stopped. By the wall clock, because it outlives the agent's restarts.</summary>
+/// <param name="At">When.</param>
+/// <param name="Deadlines">How it is stopped then.</param>
+internal sealed record Retirement(DateTimeOffset At, StopDeadlines Deadlines);
 
 /// <summary>How an instance ended.</summary>
 /// <param name="ExitCode">128 + signal when a signal ended it; null when nobody could learn it.</param>

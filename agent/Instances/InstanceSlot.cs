@@ -23,6 +23,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     private Backoff backoff = new(parts.Restart, 0);
     private DateTimeOffset? restartAt;
     private CancellationTokenSource restarting = new();
+    private CancellationTokenSource retiring = new();
     private bool stopping;
 
     /// <summary>App and slot.</summary>
@@ -60,9 +61,12 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             {
                 LogAdopted(Key, process.Identity.Pid, process.StartedAt);
                 Begin(new InstanceRun(process, parts.Time.GetUtcNow()), record with { Release = process.Release });
+                if (record.Retirement is { } retirement) ScheduleRetirement(retirement);
                 return;
             }
 
+            // One without traffic that died is not missed by anybody.
+            if (record.Retirement is not null) Save(record with { Wanted = false, Retirement = null });
             if (!record.Wanted) return;
             var exit = parts.Supervisor.LastExit(Key);
             var report = Report(exit?.ExitCode, exit?.At ?? parts.Time.GetUtcNow());
@@ -87,11 +91,13 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             {
                 if (present.Process.Release != wanted.Release || !record.Spec.IsSameAs(wanted.Spec))
                     throw InstanceErrors.SlotOccupied(Key, present.Process.Release);
+                CancelRetirement();
                 Save(wanted with { Restarts = record.Restarts, LastExit = record.LastExit });
                 return new Started(present.Process.Identity.Pid, present.Process.Identity.StartTicks, Unchanged: true);
             }
 
             CancelRestart();
+            CancelRetirement();
             await CheckRoomAsync(wanted, report, cancellation);
             backoff = new Backoff(parts.Restart, 0);
             // Written before it is done: an agent that dies in between finds what it was to do.
@@ -112,23 +118,8 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         await changing.WaitAsync(cancellation);
         try
         {
-            CancelRestart();
-            Save(record with { Wanted = false });
-            if (Run is not { } present || present.Ended.IsCompleted) return new Stopped(StopMeans.NotRunning, TimeSpan.Zero, null);
-            SetStopping(true);
-            try
-            {
-                var release = parts.Releases.TryGet(Key.App, present.Process.Release);
-                var target = release is null ? null : new ReleaseInSlot(Key, record.Spec, release, report.Deployment);
-                var stopped = await new InstanceStop(Key, present, target, parts.Script, parts.Time).RunAsync(deadlines, report, cancellation);
-                await present.Ended.WaitAsync(cancellation);
-                if (record.Spec.Distribution) await parts.Epmd.WaitUntilFreeAsync(record.Spec.Node, NameGrace, cancellation);
-                return stopped;
-            }
-            finally
-            {
-                SetStopping(false);
-            }
+            CancelRetirement();
+            return await StopPresentAsync(deadlines, report, cancellation);
         }
         finally
         {
@@ -140,9 +131,33 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     public void Dispose()
     {
         CancelRestart();
+        CancelRetirement();
         Run?.Dispose();
         changing.Dispose();
         restarting.Dispose();
+        retiring.Dispose();
+    }
+
+    /// <summary>Stops what runs. The caller holds <see cref="changing"/>.</summary>
+    private async Task<Stopped> StopPresentAsync(StopDeadlines deadlines, IOperationReport report, CancellationToken cancellation)
+    {
+        CancelRestart();
+        Save(record with { Wanted = false, Retirement = null });
+        if (Run is not { } present || present.Ended.IsCompleted) return new Stopped(StopMeans.NotRunning, TimeSpan.Zero, null);
+        SetStopping(true);
+        try
+        {
+            var release = parts.Releases.TryGet(Key.App, present.Process.Release);
+            var target = release is null ? null : new ReleaseInSlot(Key, record.Spec, release, report.Deployment);
+            var stopped = await new InstanceStop(Key, present, target, parts.Script, parts.Time).RunAsync(deadlines, report, cancellation);
+            await present.Ended.WaitAsync(cancellation);
+            if (record.Spec.Distribution) await parts.Epmd.WaitUntilFreeAsync(record.Spec.Node, NameGrace, cancellation);
+            return stopped;
+        }
+        finally
+        {
+            SetStopping(false);
+        }
     }
 
     private async Task CheckRoomAsync(InstanceRecord wanted, IOperationReport report, CancellationToken cancellation)
@@ -189,7 +204,8 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             if (run != watched) return;
             run = null;
             health = null;
-            var died = record.Wanted && !stopping;
+            var died = record is { Wanted: true, Retirement: null } && !stopping;
+            if (record.Retirement is not null) record = record with { Wanted = false, Retirement = null };
             record = record with { LastExit = report, Restarts = died ? record.Restarts + 1 : record.Restarts };
             parts.Store.Save(record);
             if (died)
@@ -316,6 +332,12 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         (_, _, { Seen.Failures: var failures, Fall: var fall }) when failures < fall => InstanceState.Starting,
         _ => run.Process.StartedAt + TimeSpan.FromSeconds(60) > parts.Time.GetUtcNow() ? InstanceState.Starting : InstanceState.Unhealthy,
     };
+
+    [LoggerMessage(407, LogLevel.Information, "{Key} has no traffic any more: it is stopped at {At:u}")]
+    private partial void LogRetires(InstanceKey key, DateTimeOffset at);
+
+    [LoggerMessage(408, LogLevel.Error, "{Key} could not be stopped when its time was over: {Reason}")]
+    private partial void LogNotRetired(InstanceKey key, string reason);
 
     [LoggerMessage(400, LogLevel.Information, "{Key} started: {Release}, pid {Pid}")]
     private partial void LogStarted(InstanceKey key, ReleaseId release, int pid);

@@ -53,6 +53,9 @@ internal sealed class InstanceStore
         ["deployment"] = record.Deployment?.Value,
         ["restarts"] = record.Restarts,
         ["exit"] = record.LastExit is { } exit ? From(exit) : BsonValue.Null,
+        ["retirement"] = record.Retirement is { } retirement
+            ? new BsonDocument { ["at"] = retirement.At.UtcTicks, ["script"] = retirement.Deadlines.Script.Ticks, ["term"] = retirement.Deadlines.Term.Ticks }
+            : BsonValue.Null,
     };
 
     private static InstanceRecord To(BsonDocument document) => new(
@@ -67,7 +70,12 @@ internal sealed class InstanceStore
         document["health"].IsNull ? null : ToHealth(document["health"]),
         document["deployment"].IsNull ? null : DeploymentId.Parse(document["deployment"]),
         document["restarts"],
-        document["exit"].IsNull ? null : ToExit(document["exit"]));
+        document["exit"].IsNull ? null : ToExit(document["exit"]),
+        document["retirement"].IsNull ? null : ToRetirement(document["retirement"]));
+
+    private static Retirement ToRetirement(BsonValue value) => new(
+        new DateTimeOffset(value["at"].AsInt64, TimeSpan.Zero),
+        new StopDeadlines(new TimeSpan(value["script"].AsInt64), new TimeSpan(value["term"].AsInt64)));
 
     private static BsonDocument From(ReleaseId release) => new() { ["version"] = release.Version.Value, ["digest"] = release.Digest.Value };
 

@@ -13,8 +13,9 @@ internal sealed class ReleaseUse(InstanceStore store) : IReleaseUse
     /// <inheritdoc/>
     public ReleaseId? LastGood(AppName app)
     {
-        var running = InUse(app).Select(u => u.Release).ToHashSet();
-        return store.KnownGood(app).FirstOrDefault(release => !running.Contains(release));
+        // What is kept warm is what a rollback goes to.
+        var serving = store.All().Where(r => r.Key.App == app && r is { Wanted: true, Retirement: null }).Select(r => r.Release).ToHashSet();
+        return store.KnownGood(app).FirstOrDefault(release => !serving.Contains(release));
     }
 
     /// <inheritdoc/>
