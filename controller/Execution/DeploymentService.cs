@@ -74,10 +74,7 @@ internal sealed class DeploymentService(
     public async Task<DeploymentOutcome> PromoteAsync(DeploymentId id, StopSignal stop)
     {
         if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
-        if (record.Canary is null) throw new OperatorException(NotResumable($"deployment {id} has no canaries", $"`decant resume {id}` goes on with it"));
-        if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
-        journal.Update(id, r => r with { Canary = r.Canary! with { Promoted = true } });
-        return await ResumeAsync(id, stop);
+        return await PromoteAsync(record, ManifestOf(record), stop);
     }
 
     /// <summary>Rolls a deployment back that waits, was stopped or interrupted.</summary>
@@ -85,18 +82,33 @@ internal sealed class DeploymentService(
     public async Task<DeploymentOutcome> AbortAsync(DeploymentId id, StopSignal stop)
     {
         if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
-        if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
-        journal.Update(id, r => r with { RollingBack = true });
-        return await ResumeAsync(id, stop);
+        return await AbortAsync(record, ManifestOf(record), stop);
     }
 
     /// <summary>The same, its manifest read.</summary>
-    internal async Task<DeploymentOutcome> ResumeAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
+    internal async Task<DeploymentOutcome> PromoteAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
+    {
+        if (known.Canary is null) throw new OperatorException(NotResumable($"deployment {known.Id} has no canaries", $"`decant resume {known.Id}` goes on with it"));
+        return await ResumeAsync(known, manifest, stop, r => r with { Canary = r.Canary! with { Promoted = true } });
+    }
+
+    /// <summary>The same, its manifest read.</summary>
+    internal async Task<DeploymentOutcome> AbortAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
+        => await ResumeAsync(known, manifest, stop, r => r with { RollingBack = true });
+
+    /// <summary>The same, its manifest read.</summary>
+    internal Task<DeploymentOutcome> ResumeAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
+        => ResumeAsync(known, manifest, stop, record => record);
+
+    private async Task<DeploymentOutcome> ResumeAsync(
+        DeploymentRecord known, DeploymentManifest manifest, StopSignal stop, Func<DeploymentRecord, DeploymentRecord> decide)
     {
         var id = known.Id;
         using var turn = AppLock.Take(state, known.App, $"resuming {id}", time);
         var record = journal.Find(id)!;
         if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
+        journal.Update(id, decide);
+        record = journal.Find(id)!;
         var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);

@@ -6,7 +6,7 @@ namespace Decant.Controller.Manifest;
 internal static class CanarySection
 {
     /// <summary>The part <c>strategy.canary</c>, or its defaults.</summary>
-    public static CanaryPolicy Read(ManifestSection? section, IReadOnlyList<ManifestHost> hosts, ManifestSection strategy)
+    public static CanaryPolicy Read(ManifestSection? section, IReadOnlyList<ManifestHost> hosts, ManifestSection strategy, bool refuseEverybody)
     {
         var share = section is null ? null : StrategySection.Share(section, "hosts", fewest: 1);
         var policy = new CanaryPolicy(
@@ -20,7 +20,7 @@ internal static class CanarySection
 
         // Hosts that get all of the traffic leave nothing to compare with, unless the old instances stay beside them with a share.
         var everybody = hosts.Count > 0 && policy.Hosts.AtMostOf(hosts.Count) >= hosts.Count;
-        if (everybody && (policy.Weight == 100 || hosts.Any(h => h.Slots.Count < 2)))
+        if (refuseEverybody && everybody && (policy.Weight == 100 || hosts.Any(h => h.Slots.Count < 2)))
             strategy.Refuse("type", $"is canary, and all {hosts.Count} hosts would be canaries", "a canary needs other hosts beside it, or two slots on each host and canary: { weight: 10% }");
         return policy;
     }

@@ -31,7 +31,7 @@ internal static class StrategySection
             section.Duration("keep_old", ManifestDefaults.KeepOld),
             section.Whole("failure_budget", ManifestDefaults.FailureBudget),
             section.Flag("auto_rollback", ManifestDefaults.Strategy.AutoRollback),
-            kind == StrategyKind.Canary ? CanarySection.Read(section.Part("canary", ManifestKeys.Canary), hosts, section) : null,
+            Canary(section, kind, hosts),
             LongLived(section.Part("long_lived", ManifestKeys.LongLived)),
             WindowSection.Read(section.Part("window", ManifestKeys.Window)));
     }
@@ -89,6 +89,14 @@ internal static class StrategySection
             section.Refuse("canary", "is for type: canary", "write type: canary, or remove it");
         if (kind == StrategyKind.Recreate && section.Has("min_in_rotation"))
             section.Refuse("min_in_rotation", "cannot be kept by recreate, which stops every host first", "remove it, or choose another type");
+    }
+
+    private static CanaryPolicy? Canary(ManifestSection section, StrategyKind kind, IReadOnlyList<ManifestHost> hosts)
+    {
+        var part = section.Part("canary", ManifestKeys.Canary);
+        if (kind != StrategyKind.Canary && part is null) return null;
+        var policy = CanarySection.Read(part, hosts, section, refuseEverybody: kind == StrategyKind.Canary);
+        return kind == StrategyKind.Canary ? policy : null;
     }
 
     private static LongLivedConnections? LongLived(ManifestSection? section) => section is null

@@ -26,7 +26,7 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
             && SlotDifference.Between(manifest.App, there.Slot, target).Count == 0;
         return isReady ? GiveTraffic(there!, isRollback)
             : IsBeside(target) ? Beside(target, release, there, isRollback)
-            : InPlace(target, release, minOthersUp);
+            : InPlace(target, release, minOthersUp, isRollback);
     }
 
     /// <summary>Whether old and new can run at once: in slots of their own, with ports and node names of their own.</summary>
@@ -61,7 +61,7 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
             IsBeside: false);
     }
 
-    private CutoverSteps InPlace(SlotSettings target, ReleaseId release, int minOthersUp)
+    private CutoverSteps InPlace(SlotSettings target, ReleaseId release, int minOthersUp, bool isRollback)
     {
         var there = view.In(target.Name);
         // What is kept warm elsewhere would hold the port, the node name, or run beside what must run alone.
@@ -70,7 +70,8 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
             [
                 .. Drain(target, there is null ? 0 : minOthersUp),
                 .. others.SelectMany(o => Drain(o.Slot, minOthersUp)),
-                .. there is null ? [] : new[] { Stop(target, there.Release) },
+                // After a failure an instance may be about to be started again without being seen; stopping nothing does no harm.
+                .. there is null && !isRollback ? [] : new[] { Stop(target, there?.Release) },
                 .. others.Select(o => Stop(o.Slot, o.Release)),
                 .. Start(target, release),
             ],

@@ -56,7 +56,7 @@ public sealed record UndrainStep(
     public override string Verb => "undrain";
 
     /// <inheritdoc/>
-    public override string Key => Weight == 100 ? base.Key : $"{base.Key}/{Weight}%";
+    public override string Key => Weight == 100 ? base.Key : $"{base.Key}/share-{Weight}";
 
     /// <inheritdoc/>
     public override IReadOnlyList<MemberSeat> PutsIn => [Seat];
@@ -88,7 +88,7 @@ public sealed record MoveStep(ManifestBalancer Balancer, IReadOnlyList<HostMove>
     public override string Verb => "move";
 
     /// <inheritdoc/>
-    public override string Key => Moves.Count == 1 ? $"{Host}/move/{Balancer.Key}{Suffix(Moves[0].Into.Slot.Name)}" : $"{Host}+{Moves.Count - 1}/move/{Balancer.Key}";
+    public override string Key => Moves.Count == 1 ? $"{Host}/move/{Balancer.Key}{Suffix(Moves[0].Into.Slot.Name)}" : $"{Host}..{Moves[^1].Into.Name}/move/{Balancer.Key}";
 
     /// <inheritdoc/>
     public override IReadOnlyList<HostName> Hosts => [.. Moves.Select(m => m.Into.Name)];

@@ -133,7 +133,7 @@ public class JournalTests
     public void Deployment_ids_sort_by_time_and_operation_ids_stay_within_what_agents_take()
     {
         var id = DeploymentIds.New(new Turns(1), new Random(1));
-        var host = new ManifestHost(HostName.Parse(new string('h', 253)), AgentAddress.Parse("h:1"), Slot());
+        var host = new ManifestHost(HostName.Parse(new string('h', 253)), AgentAddress.Parse("h:1"), "h", [Slot()]);
         var step = new StageStep(host, AppName.Parse("shop"), Simulation.New);
 
         Assert.Multiple(() =>
@@ -150,7 +150,8 @@ public class JournalTests
         => new(SlotName.Parse("main"), 4000, "", new Dictionary<string, string> { ["A"] = "b" }, true);
 
     private static StepRecord Step(DeploymentId deployment, StepEnd? end) => new(
-        deployment, "web1/start", HostName.Parse("web1"), "start", "start shop", OperationId.Parse($"{deployment}/1/web1/start"), 1, false, At, end is null ? null : At, end);
+        deployment, "web1/start", HostName.Parse("web1"), "start", "start shop", OperationId.Parse($"{deployment}/1/web1/start"), 1, false,
+        [HostName.Parse("web1")], [], [new MemberSeat(HostName.Parse("edge"), HostName.Parse("web1"), SlotName.Parse("main"))], At, end is null ? null : At, end);
 
     private static DeploymentRecord Record(string id) => new(
         DeploymentId.Parse(id),

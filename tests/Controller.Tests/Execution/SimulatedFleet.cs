@@ -18,7 +18,7 @@ internal sealed class SimulatedFleet : IFleet
     private readonly ReleaseId before;
     private readonly Func<Step, OperationId, Fault> faults;
     private readonly Dictionary<HostName, SimulatedHost> hosts;
-    private readonly Dictionary<(HostName Balancer, HostName Host), bool> ready = [];
+    private readonly Dictionary<MemberSeat, SimulatedMember> members = [];
     private readonly Dictionary<string, StepOutcome> journal = [];
     private readonly HashSet<string> broken = [];
     private readonly HashSet<AgentAddress> dead = [];
@@ -26,8 +26,9 @@ internal sealed class SimulatedFleet : IFleet
     public SimulatedFleet(DeploymentManifest manifest, Turns turns, ReleaseId before, Func<Step, OperationId, Fault> faults)
     {
         (this.manifest, this.turns, this.before, this.faults) = (manifest, turns, before, faults);
-        hosts = manifest.Hosts.ToDictionary(h => h.Name, h => new SimulatedHost(before));
-        foreach (var (balancer, host) in from b in manifest.Balancers from h in manifest.Hosts select (b.Key, h.Name)) ready[(balancer, host)] = true;
+        hosts = manifest.Hosts.ToDictionary(h => h.Name, h => new SimulatedHost(h.Slot, before));
+        foreach (var (balancer, host, slot) in from b in manifest.Balancers from h in manifest.Hosts from s in h.Slots select (b.Key, h, s))
+            members[new MemberSeat(balancer, host.Name, slot.Name)] = new SimulatedMember { Ready = slot.Name == host.Slot.Name };
         FewestInRotation = InRotation;
     }
 
@@ -37,15 +38,24 @@ internal sealed class SimulatedFleet : IFleet
     /// <summary>Steps that took effect, in order, by key.</summary>
     public List<string> Done { get; } = [];
 
+    /// <summary>What each instance of a release answers in each second that it is in rotation; null: 100 answers without an error in 10 ms.</summary>
+    public Func<ReleaseId, (int Answers, int Errors, double Milliseconds)>? Answers { get; set; }
+
     public int FewestInRotation { get; private set; }
 
     public int InRotation => manifest.Hosts.Count(h => IsInRotation(h.Name));
 
-    public IEnumerable<ReleaseId?> Running => manifest.Hosts.Select(h => hosts[h.Name].Runs);
+    public IEnumerable<ReleaseId?> Running => manifest.Hosts.Select(h => RunningOn(h.Name));
 
-    public bool IsInRotation(HostName host) => hosts[host].Healthy && manifest.Balancers.All(b => ready[(b.Key, host)]);
+    /// <summary>A healthy instance of the host has its member in at every balancer.</summary>
+    public bool IsInRotation(HostName host) => Serving(host) is not null;
 
-    public ReleaseId? RunningOn(HostName host) => hosts[host].Runs;
+    /// <summary>What the host serves; when it serves nothing, what runs there.</summary>
+    public ReleaseId? RunningOn(HostName host)
+        => (Serving(host) ?? hosts[host].Instances.Values.OrderBy(i => i.Retiring).FirstOrDefault())?.Release;
+
+    /// <summary>Instances of a host that neither serve nor are kept warm.</summary>
+    public int LeftOver(HostName host) => hosts[host].Instances.Values.Count(i => !i.Retiring && i != Serving(host));
 
     /// <summary>Dead agents come back.</summary>
     public void Revive() => dead.Clear();
@@ -56,17 +66,20 @@ internal sealed class SimulatedFleet : IFleet
         var it = hosts[host.Name];
         var staged = new HashSet<ReleaseId>(it.Staged) { before };
         return Task.FromResult<HostObservation>(new HostObservation.Seen(
-            staged, it.Runs == before ? null : before, it.Runs is null ? null : new RunningInstance(it.Runs, it.Healthy, host.Slot), null));
+            staged,
+            RunningOn(host.Name) == before ? null : before,
+            [.. it.Instances.Select(i => new RunningInstance(i.Value.Release, i.Value.Healthy, i.Value.Slot, i.Value.Retiring))]));
     }
 
-    public Task<BalancerObservation> ObserveAsync(ManifestBalancer balancer, CancellationToken cancellation)
-        => Task.FromResult<BalancerObservation>(dead.Contains(balancer.Agent)
-            ? new BalancerObservation.Unreachable(Gone(balancer.Key))
-            : new BalancerObservation.Seen(
-                manifest.Hosts.ToDictionary(
-                    h => balancer.MemberOf(h.Name),
-                    h => !ready[(balancer.Key, h.Name)] ? MemberStanding.Draining : hosts[h.Name].Healthy ? MemberStanding.Ready : MemberStanding.Down),
-                null));
+    public Task<BalancerObservation> ObserveAsync(ManifestBalancer balancer, ManifestHost host, CancellationToken cancellation)
+    {
+        if (dead.Contains(balancer.AgentOf(host))) return Task.FromResult<BalancerObservation>(new BalancerObservation.Unreachable(Gone(balancer.Key)));
+        Answer();
+        return Task.FromResult<BalancerObservation>(new BalancerObservation.Seen(
+            (from h in manifest.Hosts from s in h.Slots select (h, s)).ToDictionary(
+                i => balancer.MemberOf(i.h.Name, i.s.Name), i => Observed(new MemberSeat(balancer.Key, i.h.Name, i.s.Name))),
+            CountsAnswers: Answers is not null));
+    }
 
     public async Task<StepOutcome> RunAsync(
         Step step, OperationId operation, DeploymentId deployment, Action<StepProgress> progress, CancellationToken cancellation)
@@ -92,42 +105,117 @@ internal sealed class SimulatedFleet : IFleet
 
     private StepOutcome Do(Step step)
     {
-        var host = hosts[step.Host];
+        if (step is SlotStep { At.Slot: var slot })
+        {
+            if (DoInSlot(step, hosts[step.Host], slot) is { } failed) return failed;
+        }
+        else if (DoElsewhere(step) is { } failed)
+        {
+            return failed;
+        }
+
+        Done.Add(step.Key);
+        return new StepOutcome.Succeeded("done");
+    }
+
+    private StepOutcome.Failed? DoElsewhere(Step step)
+    {
         switch (step)
         {
             case StageStep stage:
-                host.Staged.Add(stage.Release);
+                hosts[step.Host].Staged.Add(stage.Release);
                 break;
             case MigrateStep:
                 if (Done.Any(d => d.EndsWith("/migrate", StringComparison.Ordinal))) Violations.Add("migrated twice");
                 if (Done.Any(d => d.Contains("/drain", StringComparison.Ordinal) || d.EndsWith("/stop", StringComparison.Ordinal))) Violations.Add("migrated after a cutover began");
                 break;
             case DrainStep drain:
-                if (manifest.Hosts.Count(h => h.Name != step.Host && hosts[h.Name].Healthy && ready[(drain.Balancer.Key, h.Name)]) < drain.MinOthersUp)
-                    return Failed(step, "TOO_FEW_IN_ROTATION");
-                ready[(drain.Balancer.Key, step.Host)] = false;
+                var seat = drain.TakesOut.Single();
+                if (members.Count(m => m.Key.Balancer == seat.Balancer && m.Key != seat && IsUp(m.Key)) < drain.MinOthersUp) return Failed(step, "TOO_FEW_IN_ROTATION");
+                members[seat].Ready = false;
                 break;
             case UndrainStep undrain:
-                ready[(undrain.Balancer.Key, step.Host)] = true;
-                if (!host.Healthy) return Failed(step, "MEMBER_NOT_UP");
+                members[undrain.PutsIn.Single()].Ready = true;
+                members[undrain.PutsIn.Single()].Weight = undrain.Weight;
+                if (!IsUp(undrain.PutsIn.Single())) return Failed(step, "MEMBER_NOT_UP");
                 break;
-            case StopStep:
-                if (host.Healthy && manifest.Balancers.Any(b => ready[(b.Key, step.Host)])) Violations.Add($"{step.Host} stopped while it had traffic");
-                (host.Runs, host.Healthy) = (null, false);
-                break;
-            case StartStep start when host.Runs is not null && host.Runs != start.Release:
-                return Failed(step, "SLOT_OCCUPIED");
-            case StartStep start:
-                if (host.Runs is null) (host.Runs, host.Healthy) = (start.Release, false);
-                break;
-            case AwaitHealthyStep await:
-                if (host.Runs != await.Release) return Failed(step, "WRONG_RELEASE");
-                host.Healthy = true;
+            case MoveStep move:
+                if (move.PutsIn.Any(s => !IsHealthy(s))) return Failed(step, "MEMBER_NOT_UP");
+                foreach (var into in move.PutsIn) (members[into].Ready, members[into].Weight) = (true, 100);
+                foreach (var outOf in move.TakesOut) members[outOf].Ready = false;
                 break;
         }
 
-        Done.Add(step.Key);
-        return new StepOutcome.Succeeded("done");
+        return null;
+    }
+
+    private StepOutcome.Failed? DoInSlot(Step step, SimulatedHost host, SlotSettings slot)
+    {
+        var there = host.Instances.GetValueOrDefault(slot.Name);
+        switch (step)
+        {
+            case StopStep:
+                if (there is { Healthy: true } && manifest.Balancers.Any(b => members[new MemberSeat(b.Key, step.Host, slot.Name)].Ready))
+                    Violations.Add($"{step.Host} stopped while it had traffic");
+                host.Instances.Remove(slot.Name);
+                break;
+            case RetireStep when there is not null:
+                if (manifest.Balancers.Any(b => members[new MemberSeat(b.Key, step.Host, slot.Name)].Ready)) Violations.Add($"{step.Host} retired while it had traffic");
+                there.Retiring = true;
+                break;
+            case KeepStep when there is null:
+                return Failed(step, "NOT_RUNNING");
+            case KeepStep:
+                there.Retiring = false;
+                break;
+            case StartStep start when there is not null && there.Release != start.Release:
+                return Failed(step, "SLOT_OCCUPIED");
+            case StartStep start:
+                if (manifest.Strategy.Kind == StrategyKind.Recreate && hosts.Values.SelectMany(h => h.Instances.Values).Any(i => i.Release != start.Release))
+                    Violations.Add("two releases ran at once");
+                host.Instances.TryAdd(slot.Name, new SimulatedInstance(start.Release, slot));
+                host.Instances[slot.Name].Retiring = false;
+                break;
+            case AwaitHealthyStep await:
+                if (there?.Release != await.Release) return Failed(step, "WRONG_RELEASE");
+                there.Healthy = true;
+                break;
+        }
+
+        return null;
+    }
+
+    private SimulatedInstance? Serving(HostName host) => hosts[host].Instances
+        .Where(i => i.Value.Healthy && manifest.Balancers.All(b => members[new MemberSeat(b.Key, host, i.Key)].Ready))
+        .Select(i => i.Value).FirstOrDefault();
+
+    private bool IsHealthy(MemberSeat seat) => hosts[seat.Host].Instances.GetValueOrDefault(seat.Slot) is { Healthy: true };
+
+    private bool IsUp(MemberSeat seat) => members[seat].Ready && IsHealthy(seat);
+
+    private ObservedMember Observed(MemberSeat seat)
+    {
+        var member = members[seat];
+        return new ObservedMember(
+            !member.Ready ? MemberStanding.Draining : IsHealthy(seat) ? MemberStanding.Ready : MemberStanding.Down,
+            "",
+            member.Weight,
+            member.Answers,
+            member.Errors,
+            member.Milliseconds);
+    }
+
+    /// <summary>Lets every member that is up answer for the time since it was last looked at.</summary>
+    private void Answer()
+    {
+        if (Answers is null) return;
+        foreach (var (seat, member) in members.Where(m => IsUp(m.Key)))
+        {
+            var (answers, errors, milliseconds) = Answers(hosts[seat.Host].Instances[seat.Slot].Release);
+            member.Answers += answers;
+            member.Errors += errors;
+            member.Milliseconds = milliseconds;
+        }
     }
 
     private static StepOutcome.Failed Failed(Step step, string reason) => new(
@@ -135,12 +223,34 @@ internal sealed class SimulatedFleet : IFleet
 
     private static OperatorError Gone(HostName host) => new(StatusCode.Unavailable, "AGENT_UNREACHABLE", $"{host}: connection refused");
 
-    private sealed class SimulatedHost(ReleaseId? runs)
+    private sealed class SimulatedHost(SlotSettings slot, ReleaseId runs)
     {
-        public ReleaseId? Runs { get; set; } = runs;
-
-        public bool Healthy { get; set; } = runs is not null;
+        public Dictionary<SlotName, SimulatedInstance> Instances { get; } = new() { [slot.Name] = new SimulatedInstance(runs, slot) { Healthy = true } };
 
         public HashSet<ReleaseId> Staged { get; } = [];
+    }
+
+    private sealed class SimulatedInstance(ReleaseId release, SlotSettings slot)
+    {
+        public ReleaseId Release => release;
+
+        public SlotSettings Slot => slot;
+
+        public bool Healthy { get; set; }
+
+        public bool Retiring { get; set; }
+    }
+
+    private sealed class SimulatedMember
+    {
+        public bool Ready { get; set; }
+
+        public int Weight { get; set; } = 100;
+
+        public long Answers { get; set; }
+
+        public long Errors { get; set; }
+
+        public double Milliseconds { get; set; }
     }
 }

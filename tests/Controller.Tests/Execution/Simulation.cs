@@ -18,11 +18,20 @@ internal sealed class Simulation : IDisposable
     private readonly JournalDatabase database = JournalDatabase.InMemory();
     private readonly Func<Step, OperationId, Fault> faults;
 
-    public Simulation(int seed, int hosts = 3, int batch = 1, int budget = 0, bool autoRollback = true, Func<Step, OperationId, Fault>? faults = null)
+    public Simulation(
+        int seed,
+        int hosts = 3,
+        int batch = 1,
+        int budget = 0,
+        bool autoRollback = true,
+        Func<Step, OperationId, Fault>? faults = null,
+        StrategyKind kind = StrategyKind.Rolling,
+        bool isSwitch = false,
+        CanaryPolicy? canary = null)
     {
         this.faults = faults ?? ((_, _) => Fault.None);
         Turns = new Turns(seed);
-        Manifest = ManifestOf(hosts, batch, budget, autoRollback);
+        Manifest = ManifestOf(hosts, batch, budget, autoRollback, kind, isSwitch, canary);
         Fleet = new SimulatedFleet(Manifest, Turns, Old, (step, operation) => this.faults(step, operation));
         Journal = new DeploymentJournal(database);
         Service = new DeploymentService(
@@ -52,6 +61,10 @@ internal sealed class Simulation : IDisposable
     public DeploymentOutcome Resume(DeploymentId id, StopSignal? stop = null)
         => Turns.Run(Service.ResumeAsync(Journal.Find(id)!, Manifest, stop ?? new StopSignal()));
 
+    public DeploymentOutcome Promote(DeploymentId id) => Turns.Run(Service.PromoteAsync(Journal.Find(id)!, Manifest, new StopSignal()));
+
+    public DeploymentOutcome Abort(DeploymentId id) => Turns.Run(Service.AbortAsync(Journal.Find(id)!, Manifest, new StopSignal()));
+
     public DeploymentOutcome Rollback() => Turns.Run(Service.RollbackAsync(
         new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null), new StopSignal()));
 
@@ -69,19 +82,24 @@ internal sealed class Simulation : IDisposable
 
     private static ReleaseId Release(string version, char digit) => new(ReleaseVersion.Parse(version), Sha256Digest.Parse(new string(digit, 64)));
 
-    private static DeploymentManifest ManifestOf(int hosts, int batch, int budget, bool autoRollback)
+    private static DeploymentManifest ManifestOf(
+        int hosts, int batch, int budget, bool autoRollback, StrategyKind kind, bool isSwitch, CanaryPolicy? canary)
     {
         var second = TimeSpan.FromSeconds(1);
-        var slot = new SlotSettings(SlotName.Parse("main"), 4000, "", new Dictionary<string, string>(), true);
+        var environment = new Dictionary<string, string>();
+        IReadOnlyList<SlotSettings> slots = isSwitch
+            ? [new SlotSettings(SlotName.Parse("blue"), 4001, "", environment, true), new SlotSettings(SlotName.Parse("green"), 4002, "", environment, true)]
+            : [new SlotSettings(SlotName.Parse("main"), 4000, "", environment, true)];
         var names = Enumerable.Range(1, hosts).Select(i => HostName.Parse(string.Create(CultureInfo.InvariantCulture, $"web{i}"))).ToList();
         return new DeploymentManifest(
             AppName.Parse("shop"),
-            [.. names.Select(n => new ManifestHost(n, AgentAddress.Parse($"unix:/{n}"), slot))],
+            [.. names.Select(n => new ManifestHost(n, AgentAddress.Parse($"unix:/{n}"), "127.0.0.1", slots))],
             [.. new[] { "edge1", "edge2" }.Select(b => new ManifestBalancer(
-                HostName.Parse(b), AgentAddress.Parse($"unix:/{b}"), BalancerName.Parse("haproxy"), MemberName.Parse("shop"), "{host}"))],
+                HostName.Parse(b), AgentAddress.Parse($"unix:/{b}"), BalancerName.Parse("haproxy"), MemberName.Parse("shop"), slots.Count > 1 ? "{host}-{slot}" : "{host}"))],
             new HealthPolicy(new HealthProbe.Tcp(), second, second, second, 2, 3),
             new MigrationPolicy("Shop.Release.migrate()", names[0], second),
-            new DeploymentStrategy(new HostShare.Count(batch), second, second, second, second, second, second, budget, autoRollback),
+            new DeploymentStrategy(
+                kind, new HostShare.Count(batch), new HostShare.Count(0), second, second, second, second, second, second, second * 600, budget, autoRollback, canary),
             5);
     }
 }

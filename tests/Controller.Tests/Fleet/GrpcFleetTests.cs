@@ -123,7 +123,7 @@ public class GrpcFleetTests
     [Test, CancelAfter(20_000)]
     public async Task An_agent_that_is_not_there_is_an_answer_that_names_its_address(CancellationToken cancellation)
     {
-        var nowhere = new ManifestHost(HostName.Parse("web1"), AgentAddress.Parse($"unix:{Path.GetTempPath()}decant-no-such.sock"), Slot());
+        var nowhere = new ManifestHost(HostName.Parse("web1"), AgentAddress.Parse($"unix:{Path.GetTempPath()}decant-no-such.sock"), "127.0.0.1", [Slot()]);
         var fleet = new GrpcFleet(channels, null);
 
         var seen = await fleet.ObserveAsync(nowhere, App, cancellation);
@@ -143,7 +143,7 @@ public class GrpcFleetTests
 
     private static SlotSettings Slot() => new(SlotName.Parse("main"), 4000, "", new Dictionary<string, string>(), true);
 
-    private static ManifestHost Host(ScriptedAgent agent) => new(HostName.Parse("web1"), AgentAddress.Parse($"unix:{agent.Socket}"), Slot());
+    private static ManifestHost Host(ScriptedAgent agent) => new(HostName.Parse("web1"), AgentAddress.Parse($"unix:{agent.Socket}"), "127.0.0.1", [Slot()]);
 
     private static StopStep Stop(ScriptedAgent agent) => new(Host(agent), App, null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
 }

@@ -1,5 +1,6 @@
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
+using Decant.Names;
 
 namespace Decant.Controller.Tests.Manifest;
 
@@ -18,13 +19,16 @@ public class ManifestReaderTests
                 new HealthProbe.Http("/health", 200, "ok", "shop.test"), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3), 1, 4)));
             Assert.That(manifest.Migrations, Is.EqualTo(new MigrationPolicy("Shop.Release.migrate()", HostName.Parse("web2"), TimeSpan.FromMinutes(5))));
             Assert.That(manifest.Strategy, Is.EqualTo(new DeploymentStrategy(
+                StrategyKind.Rolling,
                 new HostShare.Percent(25),
+                new HostShare.Count(0),
                 TimeSpan.FromSeconds(2),
                 TimeSpan.FromSeconds(90),
                 TimeSpan.FromSeconds(31),
                 TimeSpan.FromSeconds(32),
                 TimeSpan.FromSeconds(6),
                 TimeSpan.FromSeconds(33),
+                TimeSpan.FromMinutes(10),
                 1,
                 AutoRollback: false)));
             Assert.That(manifest.KeepReleases, Is.EqualTo(7));
@@ -58,7 +62,7 @@ public class ManifestReaderTests
         {
             Assert.That(manifest.Hosts[1].Agent.Value, Is.EqualTo("web2.internal:7420"));
             Assert.That(manifest.Hosts[2].Agent.Value, Is.EqualTo("web3:7420"));
-            Assert.That(manifest.Balancers[1].Agent.Value, Is.EqualTo("inner:7420"));
+            Assert.That(manifest.Balancers[1].Agent?.Value, Is.EqualTo("inner:7420"));
         });
     }
 
@@ -71,7 +75,7 @@ public class ManifestReaderTests
         {
             Assert.That(balancers.Select(b => b.Balancer.Value), Is.EqualTo(new[] { "front", "inner" }));
             Assert.That(balancers.Select(b => b.Backend.Value), Is.EqualTo(new[] { "shop_app", "shop" }));
-            Assert.That(balancers.Select(b => b.MemberOf(HostName.Parse("web1")).Value), Is.EqualTo(new[] { "app-web1", "web1" }));
+            Assert.That(balancers.Select(b => b.MemberOf(HostName.Parse("web1"), SlotName.Parse("main")).Value), Is.EqualTo(new[] { "app-web1", "web1" }));
         });
     }
 
@@ -86,7 +90,8 @@ public class ManifestReaderTests
             Assert.That(manifest.Health.Check, Is.InstanceOf<HealthProbe.Tcp>());
             Assert.That(manifest.Strategy, Is.EqualTo(ManifestDefaults.Strategy));
             Assert.That(manifest.Migrations, Is.Null);
-            Assert.That(manifest.Balancers, Is.Empty);
+            Assert.That(manifest.Balancers.Single().Agent, Is.Null, "the proxy that comes with the agent, on each host");
+            Assert.That(manifest.Balancers.Single().Balancer.Value, Is.EqualTo("proxy"));
             Assert.That(manifest.KeepReleases, Is.EqualTo(5));
             Assert.That(manifest.Hosts[0].Slot.Port, Is.EqualTo(4000));
         });

@@ -45,6 +45,7 @@ public class ManifestSchemaTests
     {
         using var schema = JsonDocument.Parse(ManifestSchema.Text);
         var strategy = PartOf(schema.RootElement, "strategy").GetProperty("properties");
+        var (canary, longLived) = (strategy.GetProperty("canary").GetProperty("properties"), strategy.GetProperty("long_lived").GetProperty("properties"));
         var health = PartOf(schema.RootElement, "health").GetProperty("properties");
 
         Assert.Multiple(() =>
@@ -54,6 +55,8 @@ public class ManifestSchemaTests
                 (strategy, "min_healthy", ManifestDefaults.MinHealthy), (strategy, "healthy_deadline", ManifestDefaults.HealthyDeadline),
                 (strategy, "drain_timeout", ManifestDefaults.DrainTimeout), (strategy, "stop_timeout", ManifestDefaults.StopTimeout),
                 (strategy, "term_timeout", ManifestDefaults.TermTimeout), (strategy, "undrain_timeout", ManifestDefaults.UndrainTimeout),
+                (strategy, "keep_old", ManifestDefaults.KeepOld), (canary, "bake", ManifestDefaults.Bake),
+                (longLived, "close_after", ManifestDefaults.CloseAfter), (longLived, "spread", ManifestDefaults.Spread),
                 (health, "interval", ManifestDefaults.Interval), (health, "start_interval", ManifestDefaults.StartInterval),
                 (health, "timeout", ManifestDefaults.CheckTimeout),
             })
@@ -74,6 +77,8 @@ public class ManifestSchemaTests
     {
         var lines = ManifestTemplate.For(AppName.Parse("my_shop")).Split('\n')
             .Select(line => line.Contains("tcp:", StringComparison.Ordinal) || line.Contains("rpc:", StringComparison.Ordinal) ? "" : line)
+            // One slot or two, and one strategy: these examples exclude others.
+            .Select(line => line.Contains("slots:", StringComparison.Ordinal) || line.Contains("{ port: 400", StringComparison.Ordinal) || line.TrimStart().StartsWith("#   ", StringComparison.Ordinal) ? "" : line)
             .Select(line => System.Text.RegularExpressions.Regex.Replace(line, "^( *)# ( *[a-zA-Z_]+:( |$))", "$1$2"))
             .Where(line => !line.StartsWith("yaml-language-server", StringComparison.Ordinal) && !line.StartsWith("decant.yml:", StringComparison.Ordinal));
 
@@ -91,6 +96,7 @@ public class ManifestSchemaTests
     {
         "" => schema,
         "hosts.*" => schema.GetProperty("$defs").GetProperty("host"),
+        "slots.*" or "hosts.*.slots.*" => schema.GetProperty("$defs").GetProperty("oneOfSlots"),
         "balancers.*" => schema.GetProperty("$defs").GetProperty("balancer"),
         _ => part.Split('.').Aggregate(schema, (at, key) => at.GetProperty("properties").GetProperty(key)),
     };

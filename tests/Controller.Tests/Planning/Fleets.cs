@@ -50,7 +50,7 @@ internal static class Fleets
         => new HostObservation.Unreachable(new OperatorError(StatusCode.Unavailable, "UNAVAILABLE", "connection refused"));
 
     public static HostObservation.Seen Seen(RunningInstance? running, ReleaseId? lastGood = null, params IReadOnlyList<ReleaseId> staged)
-        => new(new HashSet<ReleaseId>(staged.Count > 0 ? staged : [Old, New]), lastGood, running, null);
+        => new(new HashSet<ReleaseId>(staged.Count > 0 ? staged : [Old, New]), lastGood, running is null ? [] : [running]);
 
     public static Plan Made(PlanResult result) => result switch
     {

@@ -32,7 +32,7 @@ public class PlanPropertyTests
 
     [Test]
     public void Only_hosts_that_run_the_release_well_and_as_wanted_are_left_alone() => Holds(c => c.Manifest.Hosts.All(h =>
-        c.Plan.Untouched.Any(u => u.Host == h.Name) == (c.Fleet.Hosts[h.Name] is HostObservation.Seen { Running: { Healthy: true } running }
+        c.Plan.Untouched.Any(u => u.Host == h.Name) == (Running(c.Fleet, h.Name) is { Healthy: true } running
             && running.Release == New && running.Slot.Port == h.Slot.Port)));
 
     [Test]
@@ -69,7 +69,7 @@ public class PlanPropertyTests
 
     [Test]
     public void No_wave_is_larger_than_the_batch_and_waves_are_numbered() => Holds(c =>
-        c.Plan.Waves.All(w => w.Hosts.Count >= 1 && w.Hosts.Count <= WavePlanning.BatchOf(c.Manifest))
+        c.Plan.Waves.All(w => w.Hosts.Count >= 1 && w.Hosts.Count <= c.Manifest.Strategy.Batch.AtMostOf(c.Manifest.Hosts.Count))
         && c.Plan.Waves.Select(w => w.Number).SequenceEqual(Enumerable.Range(1, c.Plan.Waves.Count)));
 
     [Test]
@@ -125,7 +125,7 @@ public class PlanPropertyTests
 
     private static bool IsServing(FleetObservation fleet, HostName host) => Running(fleet, host) is { Healthy: true };
 
-    private static RunningInstance? Running(FleetObservation fleet, HostName host) => ((HostObservation.Seen)fleet.Hosts[host]).Running;
+    private static RunningInstance? Running(FleetObservation fleet, HostName host) => ((HostObservation.Seen)fleet.Hosts[host]).Instances.SingleOrDefault();
 
     private static bool Same(RunningInstance? one, RunningInstance? other)
         => one?.Release == other?.Release && one?.Slot.Port == other?.Slot.Port;
@@ -139,8 +139,8 @@ public class PlanPropertyTests
             var before = (HostObservation.Seen)hosts[step.Host];
             hosts[step.Host] = step switch
             {
-                StopStep => before with { Running = null },
-                StartStep start => before with { Running = new RunningInstance(start.Release, Healthy: true, start.At.Slot) },
+                StopStep => before with { Instances = [] },
+                StartStep start => before with { Instances = [new RunningInstance(start.Release, Healthy: true, start.At.Slot)] },
                 _ => before,
             };
         }
