@@ -256,7 +256,7 @@ internal sealed class DeploymentExecutor
             if (failed && accounts[cutovers[i].Host].InRotation) continue;
             var stage = new PlanStage(PlanStageKind.Wave, $"rollback {i + 1} of {cutovers.Count}", i + 1, true);
             var start = BeginStage(stage, [cutovers[i].Host]);
-            var back = await CutOverAsync(cutovers[i], isRollback: true);
+            var back = await CutOverAsync(cutovers[i], isRollback: true, cutovers.Skip(i + 1).All(c => c.Host != cutovers[i].Host));
             failed |= !back;
             EndStage(stage, back, start);
         }

@@ -22,7 +22,7 @@ internal static class RollbackPlanning
         var untouched = manifest.Hosts
             .Where(h => !hosts.Any(b => b.Host == h.Name))
             .Select(h => new UntouchedHost(h.Name, "was not changed"));
-        var plan = PlanOf(manifest, new WavePlanning(manifest, fleet, isRollback: true).InOrder(changes), [.. untouched]);
+        var plan = PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, new WavePlanning(manifest, fleet, isRollback: true), changes, idleFirst: false), [.. untouched]);
         return refusals.Count > 0 ? new PlanResult.Partial(plan, refusals) : new PlanResult.Made(plan);
     }
 
@@ -49,7 +49,7 @@ internal static class RollbackPlanning
 
         return refusals.Count > 0
             ? new PlanResult.Refused([.. manifest.Hosts.SelectMany(h => refusals.Where(r => r.Host == h.Name))])
-            : new PlanResult.Made(PlanOf(manifest, new WavePlanning(manifest, fleet, isRollback: true).IdleFirst(changes), untouched));
+            : new PlanResult.Made(PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, new WavePlanning(manifest, fleet, isRollback: true), changes, idleFirst: true), untouched));
     }
 
     private static string WhyLastGood(RunningInstance? active) => active switch

@@ -20,6 +20,16 @@ internal static class StrategyPlanning
             _ => waves.IdleFirst(changes),
         };
 
+    /// <summary>The waves of a rollback.</summary>
+    /// <param name="manifest">Its manifest.</param>
+    /// <param name="waves">Places hosts in waves.</param>
+    /// <param name="changes">Hosts that go back, in that order.</param>
+    /// <param name="idleFirst">Those that serve nothing come first; otherwise they keep the order given.</param>
+    public static IReadOnlyList<Wave> RollbackWaves(DeploymentManifest manifest, WavePlanning waves, IReadOnlyList<HostChange> changes, bool idleFirst)
+        => manifest.Strategy.Kind == StrategyKind.Recreate ? Recreate(waves, changes)
+            : idleFirst ? waves.IdleFirst(changes)
+            : waves.InOrder(changes);
+
     /// <summary>Started beside the old everywhere, then all traffic at once. There is one point of no capacity lost, and one of return.</summary>
     private static IReadOnlyList<Wave> BlueGreen(WavePlanning waves, IReadOnlyList<HostChange> changes)
     {

@@ -38,10 +38,11 @@ internal sealed class SimulatedFleet : IFleet
     /// <summary>Steps that took effect, in order, by key.</summary>
     public List<string> Done { get; } = [];
 
+    /// <summary>Hosts that were served at every balancer, when they were fewest.</summary>
+    public int FewestInRotation { get; private set; }
+
     /// <summary>What each instance of a release answers in each second that it is in rotation; null: 100 answers without an error in 10 ms.</summary>
     public Func<ReleaseId, (int Answers, int Errors, double Milliseconds)>? Answers { get; set; }
-
-    public int FewestInRotation { get; private set; }
 
     public int InRotation => manifest.Hosts.Count(h => IsInRotation(h.Name));
 
@@ -94,7 +95,7 @@ internal sealed class SimulatedFleet : IFleet
         if (!journal.TryGetValue(operation.Value, out var outcome))
         {
             outcome = journal[operation.Value] = fault == Fault.Fails ? Failed(step, "INJECTED") : Do(step);
-            FewestInRotation = Math.Min(FewestInRotation, InRotation);
+            FewestInRotation = Math.Min(FewestInRotation, manifest.Hosts.Count(h => IsServedEverywhere(h.Name)));
         }
 
         if (fault == Fault.AgentDies) dead.Add(step.Agent);
@@ -188,6 +189,9 @@ internal sealed class SimulatedFleet : IFleet
     private SimulatedInstance? Serving(HostName host) => hosts[host].Instances
         .Where(i => i.Value.Healthy && manifest.Balancers.All(b => members[new MemberSeat(b.Key, host, i.Key)].Ready))
         .Select(i => i.Value).FirstOrDefault();
+
+    /// <summary>At every balancer some instance of the host is up: while traffic moves, not the same one at each.</summary>
+    private bool IsServedEverywhere(HostName host) => manifest.Balancers.All(b => members.Keys.Any(s => s.Balancer == b.Key && s.Host == host && IsUp(s)));
 
     private bool IsHealthy(MemberSeat seat) => hosts[seat.Host].Instances.GetValueOrDefault(seat.Slot) is { Healthy: true };
 

@@ -89,7 +89,7 @@ public class ManifestErrorTests
     [TestCase("migrations: { run: x, timeout: -1s }", "migrations.timeout: is -1s: a duration cannot be negative")]
     [TestCase("migrations: { run: x, timeout: 99999h }", "migrations.timeout: is 99999h: must be from 1s to 168h")]
     [TestCase("migrations: { run: x, timeout: 99999999999h }", "migrations.timeout: is \"99999999999h\", not a duration")]
-    [TestCase("strategy: { type: canary }", "strategy.type: is \"canary\": this version knows rolling")]
+    [TestCase("strategy: { type: cannary }", "strategy.type: is \"cannary\": did you mean `canary`?")]
     [TestCase("strategy: { batch: 0 }", "strategy.batch: is 0: a number of hosts is from 1 to 10000")]
     [TestCase("strategy: { batch: \"0\" }", "strategy.batch: is 0: a number of hosts is from 1 to 10000")]
     [TestCase("strategy: { batch: 0% }", "strategy.batch: is 0%: a share is from 1% to 100%")]
