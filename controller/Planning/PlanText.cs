@@ -19,7 +19,7 @@ public static class PlanText
 
     private static string Header(Plan plan)
     {
-        var hosts = plan.Waves.Sum(w => w.Hosts.Count);
+        var hosts = plan.Waves.SelectMany(w => w.Hosts).Select(h => h.Host).Distinct().Count();
         var all = hosts + plan.Untouched.Count;
         var what = (plan.Intent, plan.Release) switch
         {
@@ -70,7 +70,7 @@ public static class PlanText
         var promote = policy.Promote == Promotion.Auto ? "go on" : "wait for `decant promote`";
         return string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
-            $"watch {Names(gate.Canaries.Select(c => c.Name))} for {DurationText.Format(policy.Bake)} (at most {tolerance.ErrorPoints} points more errors than the rest, {tolerance.Slowdown} times its response time), then {promote}");
+            $"watch {Names(gate.Canaries.Select(c => c.Name))} for {DurationText.Format(policy.Bake)} (at most {tolerance.ErrorPoints} % more errors and {tolerance.Slowdown} times the response time of the rest), then {promote}");
     }
 
     private static IEnumerable<string> Untouched(Plan plan)

@@ -43,23 +43,24 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
         var idle = changes.Where(c => !c.Serves).Select(c => serving.Count == 0 ? c : c with { Why = $"first: {c.Why}" }).ToList();
         Chunk(idle);
         Chunk(serving);
-        return Numbered();
+        return Numbered(Usual);
     }
 
     /// <summary>In the order given.</summary>
     public IReadOnlyList<Wave> InOrder(IReadOnlyList<HostChange> changes)
     {
         Chunk(changes);
-        return Numbered();
+        return Numbered(Usual);
     }
 
     /// <summary>A first wave of its own for canaries, then the others.</summary>
     public IReadOnlyList<Wave> CanariesFirst(IReadOnlyList<HostChange> canaries, IReadOnlyList<HostChange> others)
     {
         Chunk(canaries);
+        var first = waves.Count;
         Chunk(others.Where(c => !c.Serves));
         Chunk(others.Where(c => c.Serves));
-        return Numbered();
+        return Numbered(i => i < first ? "canary" : $"after the canaries, batch of {batch}");
     }
 
     /// <summary>The steps of a host, given how many other members must be up before it is drained.</summary>
@@ -93,8 +94,10 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
 
     private bool MayTakeOut(List<HostChange> wave) => up.Count - wave.Count(TakesAway) - 1 >= minInRotation || minInRotation == 0;
 
-    private List<Wave> Numbered() => [.. waves.Select((wave, i) => new Wave(
-        i + 1, [.. wave.Hosts.Select(c => Place(c, wave.Hosts, wave.Outside, $"wave {i + 1} of {waves.Count}, batch of {batch}"))]))];
+    private string Usual(int index) => $"wave {index + 1} of {waves.Count}, batch of {batch}";
+
+    private List<Wave> Numbered(Func<int, string> place) => [.. waves.Select((wave, i) => new Wave(
+        i + 1, [.. wave.Hosts.Select(c => Place(c, wave.Hosts, wave.Outside, place(i)))]))];
 
     private HostCutover Place(HostChange change, IReadOnlyList<HostChange> wave, int outside, string place)
     {

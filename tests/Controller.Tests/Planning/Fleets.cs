@@ -16,12 +16,23 @@ internal static class Fleets
     public static ReleaseId Release(string version, char digit) => new(ReleaseVersion.Parse(version), Sha256Digest.Parse(new string(digit, 64)));
 
     /// <summary>A manifest of hosts web1, web2, … behind balancers edge1, edge2, …</summary>
-    public static DeploymentManifest ManifestOf(int hosts, int balancers = 1, string batch = "1", string more = "")
+    public static DeploymentManifest ManifestOf(int hosts, int balancers = 1, string batch = "1", string more = "", string? strategy = null)
         => Manifests.Read($$"""
             app: shop
             hosts: { {{string.Join(", ", Enumerable.Range(1, hosts).Select(i => $"web{i}: "))}} }
             balancers: { {{string.Join(", ", Enumerable.Range(1, balancers).Select(i => $"edge{i}: "))}} }
-            strategy: { batch: {{batch}} }
+            strategy: { {{strategy ?? $"batch: {batch}"}} }
+            {{more}}
+            """);
+
+    /// <summary>A manifest of hosts with two slots, behind one balancer.</summary>
+    public static DeploymentManifest TwoSlotsOf(int hosts, string strategy, string more = "")
+        => Manifests.Read($$"""
+            app: shop
+            hosts: { {{string.Join(", ", Enumerable.Range(1, hosts).Select(i => $"web{i}: "))}} }
+            balancers: { edge: }
+            slots: { blue: { port: 4001 }, green: { port: 4002 } }
+            strategy: { {{strategy}} }
             {{more}}
             """);
 
