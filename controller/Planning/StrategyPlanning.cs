@@ -27,8 +27,18 @@ internal static class StrategyPlanning
     /// <param name="idleFirst">Those that serve nothing come first; otherwise they keep the order given.</param>
     public static IReadOnlyList<Wave> RollbackWaves(DeploymentManifest manifest, WavePlanning waves, IReadOnlyList<HostChange> changes, bool idleFirst)
         => manifest.Strategy.Kind == StrategyKind.Recreate ? Recreate(waves, changes)
+            : changes.Count > 0 && changes.All(c => waves.StepsOf(c, 0).IsBeside) ? SwitchBack(waves, changes)
             : idleFirst ? waves.IdleFirst(changes)
             : waves.InOrder(changes);
+
+    /// <summary>Where the old instances are still there, or can be started beside: the traffic of all hosts moves back before anything is stopped.</summary>
+    private static IReadOnlyList<Wave> SwitchBack(WavePlanning waves, IReadOnlyList<HostChange> changes)
+    {
+        var steps = changes.Select(c => (Change: c, Steps: waves.StepsOf(c, 0))).ToList();
+        var back = steps.Select(s => Part(s.Change, [.. s.Steps.Before, .. s.Steps.Traffic], "traffic moves back at once")).ToList();
+        var after = steps.Where(s => s.Steps.After.Count > 0).Select(s => Part(s.Change, s.Steps.After, "what it moved from ends")).ToList();
+        return after.Count == 0 ? [new Wave(1, back)] : [new Wave(1, back), new Wave(2, after)];
+    }
 
     /// <summary>Started beside the old everywhere, then all traffic at once. There is one point of no capacity lost, and one of return.</summary>
     private static IReadOnlyList<Wave> BlueGreen(WavePlanning waves, IReadOnlyList<HostChange> changes)
