@@ -107,7 +107,8 @@ internal static class DeployCommands
         return new DeployRequest(used.Source, used.Manifest, archive.Release, archive, parsed.CommandResult.Command.Options.Contains(Again) && parsed.GetValue(Again));
     }
 
-    private static async Task<ExitCode> RunAsync(
+    /// <summary>Runs what deploys, rolls back or goes on, with its display and Ctrl-C.</summary>
+    public static async Task<ExitCode> RunAsync(
         CommandSession session, ParseResult parsed, Func<DeploymentService, StopSignal, Task<DeploymentOutcome>> run)
     {
         using var stop = new StopSignal();
