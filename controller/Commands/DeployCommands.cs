@@ -29,14 +29,15 @@ internal static class DeployCommands
 
     public static Command CreatePlan(CommandSession session)
     {
-        var command = new Command("plan", "Show what a deployment would do, and touch nothing") { Archive };
+        var command = new OperatorCommand(
+            "plan", "Show what a deployment would do, and touch nothing", "decant plan shop-1.4.2.tar.gz") { Archive };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             async used =>
             {
                 var request = await RequestAsync(parsed, used, cancellation);
                 var plan = await session.Deployments(_ => { }).PlanAsync(request, cancellation);
-                if (CommandSession.IsJson(parsed)) session.Terminal.Json(writer => PlanJson.Write(writer, plan));
+                if (CommandSession.IsJson(parsed)) session.Terminal.Json(DeploymentEventJson.Write(plan));
                 else foreach (var line in PlanText.Of(plan)) session.Terminal.Line(line);
                 return ExitCode.Success;
             },
@@ -46,7 +47,8 @@ internal static class DeployCommands
 
     public static Command CreateDeploy(CommandSession session)
     {
-        var command = new Command("deploy", "Roll a release across the hosts") { Archive, Again };
+        var command = new OperatorCommand(
+            "deploy", "Roll a release across the hosts", "decant deploy shop-1.4.2.tar.gz") { Archive, Again };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             async used =>
@@ -60,18 +62,22 @@ internal static class DeployCommands
 
     public static Command CreateResume(CommandSession session)
     {
-        var command = new Command("resume", "Go on with a deployment that was stopped, aborted or interrupted") { Deployment };
-        command.SetAction((parsed, cancellation) => session.RunAsync(() =>
-        {
-            var id = ReadId(parsed.GetRequiredValue(Deployment));
-            return RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop));
-        }));
+        var command = new OperatorCommand(
+            "resume", "Go on with a deployment that was stopped, aborted or interrupted", "decant resume 20261125-101502-k3f9") { Deployment };
+        command.SetAction((parsed, cancellation) => session.RunAsync(
+            () =>
+            {
+                var id = ReadId(parsed.GetRequiredValue(Deployment));
+                return RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop));
+            },
+            cancellation));
         return command;
     }
 
     public static Command CreateRollback(CommandSession session)
     {
-        var command = new Command("rollback", "Take every host back to its last good release (migrations are not undone)") { To };
+        var command = new OperatorCommand(
+            "rollback", "Take every host back to its last good release (migrations are not undone)", "decant rollback --to 1.4.1") { To };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             used =>

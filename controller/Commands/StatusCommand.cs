@@ -14,7 +14,7 @@ internal static class StatusCommand
 {
     public static Command Create(CommandSession session)
     {
-        var command = new Command("status", "Show what each host runs and how each balancer sees it");
+        var command = new OperatorCommand("status", "Show what each host runs, how each balancer sees it, and the last deployment", "decant status");
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(parsed, used => RunAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }
@@ -24,13 +24,16 @@ internal static class StatusCommand
     {
         var hosts = await session.AskHostsAsync(manifest, cancellation);
         var backends = await Task.WhenAll(manifest.Balancers.Select(balancer => AskAsync(session, balancer, cancellation)));
+        var last = CommandSession.Journal().List(manifest.App, 1) is [var newest] ? newest : null;
         if (CommandSession.IsJson(parsed))
         {
             foreach (var host in hosts) session.Terminal.Json(writer => Write(writer, host, backends));
+            if (last is not null) session.Terminal.Json(writer => DeploymentRecordJson.Write(writer, last));
         }
         else
         {
             session.Terminal.Output.Write(Table(session.Time.GetUtcNow(), hosts, backends));
+            foreach (var line in LastDeployment(session.Time.GetUtcNow(), last)) session.Terminal.Line(line);
         }
 
         return session.Report([.. hosts.Select(h => h.Error), .. backends.Select(b => b.Error)]);
@@ -73,6 +76,23 @@ internal static class StatusCommand
         return table;
     }
 
+    private static IEnumerable<string> LastDeployment(DateTimeOffset now, DeploymentRecord? last)
+    {
+        yield return "";
+        if (last is null)
+        {
+            yield return "no deployment was made from this machine";
+            yield break;
+        }
+
+        yield return $"last deployment: {last.Id}, {HistoryCommands.DescribeIntent(last)}: {Shown.Status(last.Status)}"
+            + (last.EndedAt is { } ended ? $" {Shown.Time(now - ended)} ago" : $", begun {Shown.Time(now - last.StartedAt)} ago by {last.Holder.User} (pid {last.Holder.Pid})");
+        if (last.Status is DeploymentStatus.Succeeded) yield break;
+        if (last.Message.Length > 0) yield return $"  {last.Message}";
+        if (last.Status is DeploymentStatus.Interrupted) yield return $"  next: `decant resume {last.Id}` goes on";
+        else if (last.WhatNext.Length > 0) yield return $"  next: {last.WhatNext}";
+    }
+
     private static void Write(Utf8JsonWriter writer, HostAnswer host, IEnumerable<BackendAnswer> backends)
     {
         writer.WriteString("host", host.Host.Name.Value);
@@ -108,7 +128,7 @@ internal static class StatusCommand
         if (instance is { State: InstanceState.Unhealthy, Health: { } health }) yield return health.LastFailure;
         if (instance is { State: InstanceState.BackingOff or InstanceState.Stopped, LastExit: { } exit })
             yield return exit.HasExitCode ? $"last exit code {exit.ExitCode}" : "last exit code unknown";
-        foreach (var operation in status.Unfinished.Where(o => o.State == OperationState.Running)) yield return $"{operation.Kind} is running";
+        foreach (var operation in status.Unfinished) yield return $"{Shown.Kind(operation.Kind)} {(operation.State == OperationState.Running ? "is running" : "was interrupted")} ({operation.Ref.Id})";
         foreach (var warning in status.Warnings) yield return warning;
     }
 
@@ -118,7 +138,7 @@ internal static class StatusCommand
         {
             if (Error is not null) return "unreachable";
             var member = Backend?.Members.FirstOrDefault(m => m.Name == Balancer.MemberOf(host.Name).Value);
-            return member is null ? "no such member" : $"{Shown.State(member.State)}, {member.Sessions} sessions";
+            return member is null ? "no such member" : $"{Shown.State(member.State)}, {Shown.Sessions(member.Sessions)}";
         }
     }
 }
