@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Decant.Controller.Commands;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
@@ -30,8 +31,17 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
 };
 root.Options.Add(CommonOptions.Manifest);
 root.Options.Add(CommonOptions.Json);
+HelpText.AddTo(root);
 
 var parsed = root.Parse(args);
-// A deployment handles Ctrl-C itself: once stops, twice aborts (StopOnSignals).
-var exitCode = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
-return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : exitCode;
+using var interrupt = new Interrupt();
+var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };
+if (parsed.Action is not ParseErrorAction wrong) return await parsed.InvokeAsync(configuration, interrupt.Token);
+
+// Standard output is for results: what is wrong, and what was probably meant, goes to standard error.
+wrong.ShowHelp = false;
+configuration.Output = configuration.Error;
+await parsed.InvokeAsync(configuration, interrupt.Token);
+var command = parsed.CommandResult.Command;
+await configuration.Error.WriteLineAsync($"See: decant {(command is RootCommand ? "" : $"{command.Name} ")}--help");
+return (int)ExitCode.Usage;

@@ -31,20 +31,42 @@ load=$PWD/tests/Load/bin/Release/net10.0/decant-load
 
 room=$(mktemp -d "${TMPDIR:-/tmp}/decant-demo-XXXXXX")
 export DECANT_STATE_DIR=$room/controller
-started=()
+began=$SECONDS
 
-# Everything that runs for the demo names the demo's own directory; agents leave their releases running on purpose.
-take_down() {
-  local pid
-  exec 7>&- 2>/dev/null || true
-  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in $(grep -lsa "$room" /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | sort -u); do
-    [ "$pid" = $$ ] || [ "$pid" = "$PPID" ] || kill -9 "$pid" 2>/dev/null || true
-  done
-  wait 2>/dev/null || true
-  rm -rf "$room"
+# Ends what the demo started and nothing else: the programs below by their pids, then what agents leave running on purpose (releases,
+# their keepers and epmd), known by the demo's mark in their environment, or because their program lives in the demo's directory.
+cat >"$room/stop.sh" <<EOF
+#!/usr/bin/env bash
+for pid in \$(cat "$room/started" 2>/dev/null); do kill "\$pid" 2>/dev/null; done
+for pid in \$({ grep -lsaE "(DECANT_DEMO=$room|RELEASE_TMP=$room/)" /proc/[0-9]*/environ; grep -lsa "^$room/" /proc/[0-9]*/cmdline; } | cut -d/ -f3 | sort -u); do
+  kill -9 "\$pid" 2>/dev/null
+done
+rm -rf "$room"
+EOF
+
+# start LOG PROGRAM ARGUMENT...: in the background, with the demo's mark.
+start() {
+  local out=$1
+  shift
+  DECANT_DEMO=$room "$@" >"$out" 2>&1 &
+  echo $! >>"$room/started"
 }
-trap 'echo; echo "interrupted or failed: taking everything down" >&2; take_down' ERR INT TERM
+
+leave=false
+finish() {
+  local code=$?
+  trap - EXIT INT TERM
+  exec 7>&- 2>/dev/null || true
+  if ! $leave; then
+    [ $code -eq 0 ] || printf '\nended with %s: taking everything down\n' "$code" >&2
+    cd /
+    bash "$room/stop.sh"
+    wait 2>/dev/null || true
+  fi
+  exit $code
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
 
 # free_port: a loopback port below the kernel's own range that nobody listens on.
 free_port() {
@@ -86,8 +108,7 @@ EOF
     hosts+="  $host: { agent: 127.0.0.1:$agent_port, port: $app_port, node: demo-$host-$app_port@127.0.0.1 }"$'\n'
     servers+="  server $host 127.0.0.1:$app_port"$'\n'
   fi
-  "$decantd" --config "$room/$host/agent.yml" >"$room/$host/agent.log" 2>&1 &
-  started+=($!)
+  start "$room/$host/agent.log" "$decantd" --config "$room/$host/agent.yml"
 done
 
 cat >"$room/haproxy.cfg" <<EOF
@@ -107,8 +128,7 @@ backend demo
   default-server check inter 200ms rise 1 fall 2 weight 100
 $servers
 EOF
-/usr/sbin/haproxy -W -db -f "$room/haproxy.cfg" >"$room/haproxy.log" 2>&1 &
-started+=($!)
+start "$room/haproxy.log" /usr/sbin/haproxy -W -db -f "$room/haproxy.cfg"
 
 cat >"$room/decant.yml" <<EOF
 app: demo
@@ -139,12 +159,12 @@ cd "$room"
 
 say "A steady load through HAProxy: 500 fast requests a second (a fifth of them on new connections), 3 s responses, streams, uploads"
 mkfifo "$room/phases"
-"$load" "http://127.0.0.1:$web" <"$room/phases" >"$room/account" 2>&1 &
+DECANT_DEMO=$room "$load" "http://127.0.0.1:$web" <"$room/phases" >"$room/account" 2>&1 &
 load_pid=$!
-started+=($load_pid)
+echo $load_pid >>"$room/started"
 exec 7>"$room/phases"
+echo "  8 s without a deployment, to compare with"
 sleep 8
-echo "  (8 s without a deployment, to compare with)"
 
 say "decant deploy demo-2.0.0.tar.gz: the second release, with a migration of 4 s"
 echo deployment >&7
@@ -158,24 +178,27 @@ wait $load_pid || load_code=$?
 
 say "decant status"
 "$decant" status
-say "The migration"
+say "The migration ran once for each deployment, on one host"
 sqlite3 "$room/demo.db" "select '  run by ' || by || ' at ' || at from migration_runs; select '  schema version ' || max(version) from schema_migrations"
-say "Seconds for each phase"
-"$decant" show "$("$decant" history --json -n 1 | sed -E 's/.*"deployment":"([^"]+)".*/\1/')" | sed 's/^/  /'
-say "The account"
+say "Seconds for each phase (decant show has each step)"
+"$decant" show | sed -n '/seconds for each phase/,$p' | tail -n +2
+say "The account: what the clients saw"
 cat "$room/account"
+say "$((SECONDS - began)) s in all, builds of the programs not counted"
 
-trap - ERR INT TERM
 if $keep; then
-  say "Left running in $room"
+  leave=true
+  say "Left running in $room. Look around:"
   cat <<EOF
   export DECANT_STATE_DIR=$room/controller; cd $room; alias decant=$decant
-  decant status | decant plan demo-1.0.0.tar.gz | decant rollback | decant logs -f | decant history
-  curl http://127.0.0.1:$web/           answers from one of the hosts
-  end it with: kill ${started[*]}; pkill -9 -f $room; rm -rf $room
+  decant status                      what runs where
+  decant plan demo-1.0.0.tar.gz      what going back by a deployment would do
+  decant rollback                    back to 1.0.0
+  decant logs -f                     what the hosts print
+  curl -i http://127.0.0.1:$web/     an answer from one of the hosts
+  tail -f $room/web1/agent.log       what an agent says
+
+End it with: bash $room/stop.sh
 EOF
-else
-  cd /
-  take_down
 fi
 [ $code -eq 0 ] && [ $load_code -eq 0 ]

@@ -25,11 +25,16 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     public DateTime Deadline() => Time.GetUtcNow().UtcDateTime + CallDeadline;
 
     /// <summary>Runs a command; whatever is refused is told and becomes its exit code.</summary>
-    public async Task<int> RunAsync(Func<Task<ExitCode>> run)
+    public async Task<int> RunAsync(Func<Task<ExitCode>> run, CancellationToken cancellation)
     {
         try
         {
             return (int)await run();
+        }
+        catch (Exception exception) when (cancellation.IsCancellationRequested && exception is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+        {
+            Terminal.Note("interrupted; `decant status` shows where things stand");
+            return (int)ExitCode.Stopped;
         }
         catch (OperatorException exception)
         {
@@ -50,7 +55,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
 
     /// <summary>Reads the manifest and goes on.</summary>
     public Task<int> WithManifestAsync(ParseResult parsed, Func<ManifestInUse, Task<ExitCode>> run, CancellationToken cancellation)
-        => RunAsync(async () => await run(await ReadManifestAsync(parsed.GetRequiredValue(CommonOptions.Manifest), cancellation)));
+        => RunAsync(async () => await run(await ReadManifestAsync(parsed.GetRequiredValue(CommonOptions.Manifest), cancellation)), cancellation);
 
     /// <summary>What deploys, rolls back and resumes, telling its events to a display.</summary>
     public DeploymentService Deployments(Action<DeploymentEvent> display)
@@ -77,7 +82,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
         {
             return (await call(Channels.To(agent).CreateCallInvoker()), null);
         }
-        catch (RpcException exception)
+        catch (RpcException exception) when (exception.StatusCode != StatusCode.Cancelled)
         {
             var error = OperatorError.FromRpc(exception).With("host", host);
             return (null, exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded ? Unreachable(agent, error) : error);
@@ -96,12 +101,12 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
             return new HostAnswer(host, status, error);
         }));
 
-    /// <summary>Prints errors of those that did not answer.</summary>
+    /// <summary>Prints errors of those that did not answer, or not as they should; the worst of them is the exit code.</summary>
     public ExitCode Report(IEnumerable<OperatorError?> errors)
     {
         var real = errors.OfType<OperatorError>().ToList();
         real.ForEach(Terminal.Error);
-        return real.Count == 0 ? ExitCode.Success : ExitCode.Unreachable;
+        return real.Select(ExitCodes.Of).DefaultIfEmpty(ExitCode.Success).Max();
     }
 
     /// <summary>The host of that name, or all hosts.</summary>
@@ -125,12 +130,18 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
         {
             ManifestResult.Valid valid => new ManifestInUse(
                 new ManifestSource(Path.GetFullPath(path), await File.ReadAllTextAsync(path, cancellation)), valid.Manifest),
+            ManifestResult.Invalid when !File.Exists(path) => throw new OperatorException(new OperatorError(
+                StatusCode.InvalidArgument,
+                "NO_MANIFEST",
+                $"there is no manifest {Path.GetFullPath(path)}",
+                "`decant init` writes one; --manifest names another file")),
             ManifestResult.Invalid invalid => throw new OperatorException(invalid.ToOperatorError(path) with { Fields = [] }),
             var other => throw new InvalidOperationException($"manifest result {other} is not known"),
         };
 
     private static OperatorError Unreachable(AgentAddress agent, OperatorError error) => error with
     {
+        Code = StatusCode.Unavailable,
         Message = $"the agent at {agent} does not answer: {error.Message}",
         WhatNext = "check that decantd runs there and that the address is right; from another machine, forward the port with ssh -L",
     };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Errors;
 using Decant.Names;
@@ -19,6 +20,12 @@ internal static class DeployCommands
 
     private static readonly Option<bool> Again = new("--again") { Description = "Also a release that failed a deployment before" };
 
+    private static readonly Option<bool> Now = new("--now") { Description = "Also outside of the manifest's maintenance window" };
+
+    private static readonly Option<string?> Hosts = new("--hosts") { Description = "Only on these hosts, by comma; the others are left as they are", HelpName = "HOST,HOST" };
+
+    private static readonly Option<bool> OnlyFailed = new("--only-failed") { Description = "Only on hosts on which the last deployment failed" };
+
     private static readonly Argument<string> Deployment = new("deployment") { Description = "Id of the deployment, as `decant history` lists it" };
 
     private static readonly Option<string?> To = new("--to")
@@ -29,14 +36,15 @@ internal static class DeployCommands
 
     public static Command CreatePlan(CommandSession session)
     {
-        var command = new Command("plan", "Show what a deployment would do, and touch nothing") { Archive };
+        var command = new OperatorCommand(
+            "plan", "Show what a deployment would do, and touch nothing", "decant plan shop-1.4.2.tar.gz") { Archive, Hosts, OnlyFailed };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             async used =>
             {
                 var request = await RequestAsync(parsed, used, cancellation);
                 var plan = await session.Deployments(_ => { }).PlanAsync(request, cancellation);
-                if (CommandSession.IsJson(parsed)) session.Terminal.Json(writer => PlanJson.Write(writer, plan));
+                if (CommandSession.IsJson(parsed)) session.Terminal.Json(DeploymentEventJson.Write(plan));
                 else foreach (var line in PlanText.Of(plan)) session.Terminal.Line(line);
                 return ExitCode.Success;
             },
@@ -46,7 +54,8 @@ internal static class DeployCommands
 
     public static Command CreateDeploy(CommandSession session)
     {
-        var command = new Command("deploy", "Roll a release across the hosts") { Archive, Again };
+        var command = new OperatorCommand(
+            "deploy", "Roll a release across the hosts", "decant deploy shop-1.4.2.tar.gz") { Archive, Again, Hosts, OnlyFailed, Now };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             async used =>
@@ -60,18 +69,22 @@ internal static class DeployCommands
 
     public static Command CreateResume(CommandSession session)
     {
-        var command = new Command("resume", "Go on with a deployment that was stopped, aborted or interrupted") { Deployment };
-        command.SetAction((parsed, cancellation) => session.RunAsync(() =>
-        {
-            var id = ReadId(parsed.GetRequiredValue(Deployment));
-            return RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop));
-        }));
+        var command = new OperatorCommand(
+            "resume", "Go on with a deployment that was stopped, aborted or interrupted", "decant resume 20261125-101502-k3f9") { Deployment };
+        command.SetAction((parsed, cancellation) => session.RunAsync(
+            () =>
+            {
+                var id = ReadId(parsed.GetRequiredValue(Deployment));
+                return RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop));
+            },
+            cancellation));
         return command;
     }
 
     public static Command CreateRollback(CommandSession session)
     {
-        var command = new Command("rollback", "Take every host back to its last good release (migrations are not undone)") { To };
+        var command = new OperatorCommand(
+            "rollback", "Take every host back to its last good release (migrations are not undone)", "decant rollback --to 1.4.1") { To };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             used =>
@@ -104,8 +117,21 @@ internal static class DeployCommands
                 "deploy with the manifest of that app, or correct `app` in this one"));
         }
 
-        return new DeployRequest(used.Source, used.Manifest, archive.Release, archive, parsed.CommandResult.Command.Options.Contains(Again) && parsed.GetValue(Again));
+        return new DeployRequest(
+            used.Source,
+            used.Manifest,
+            archive.Release,
+            archive,
+            Has(parsed, Again),
+            Has(parsed, Now),
+            ReadHosts(parsed.GetValue(Hosts), used.Manifest),
+            parsed.GetValue(OnlyFailed));
     }
+
+    private static bool Has(ParseResult parsed, Option<bool> option) => parsed.CommandResult.Command.Options.Contains(option) && parsed.GetValue(option);
+
+    private static IReadOnlyList<HostName>? ReadHosts(string? text, DeploymentManifest manifest)
+        => text is null ? null : [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).SelectMany(name => CommandSession.Choose(manifest, name)).Select(h => h.Name)];
 
     /// <summary>Runs what deploys, rolls back or goes on, with its display and Ctrl-C.</summary>
     public static async Task<ExitCode> RunAsync(

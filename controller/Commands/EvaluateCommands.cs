@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Decant.Controller.Execution;
 using Decant.Controller.Manifest;
 using Decant.Errors;
@@ -22,14 +23,19 @@ internal static class EvaluateCommands
     };
 
     public static Command CreateRpc(CommandSession session)
-        => Create(session, "rpc", "Evaluate an Elixir expression in the running node of a host", separateVm: false);
+        => Create(session, "rpc", "Evaluate an Elixir expression in the running node of a host", "decant rpc web1 'IO.puts(Node.self())'", separateVm: false);
 
     public static Command CreateEval(CommandSession session)
-        => Create(session, "eval", "Evaluate an Elixir expression in a VM of its own, from the release that a host runs", separateVm: true);
+        => Create(
+            session,
+            "eval",
+            "Evaluate an Elixir expression in a VM of its own, from the release that a host runs",
+            "decant eval web1 'IO.puts(System.version())'",
+            separateVm: true);
 
-    private static Command Create(CommandSession session, string name, string description, bool separateVm)
+    private static OperatorCommand Create(CommandSession session, string name, string description, string example, bool separateVm)
     {
-        var command = new Command(name, description) { Host, Expression, Timeout };
+        var command = new OperatorCommand(name, description, example) { Host, Expression, Timeout };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed, used => RunAsync(session, parsed, used.Manifest, separateVm, cancellation), cancellation));
         return command;
@@ -54,16 +60,24 @@ internal static class EvaluateCommands
             await foreach (var item in call.ResponseStream.ReadAllAsync(cancellation))
             {
                 if (item.Output is not { } line) continue;
-                if (line.IsError) session.Terminal.Note(line.Text);
+                if (CommandSession.IsJson(parsed)) session.Terminal.Json(writer => Write(writer, host.Name.Value, line));
+                else if (line.IsError) session.Terminal.Note(line.Text);
                 else session.Terminal.Line(line.Text);
             }
 
             return ExitCode.Success;
         }
-        catch (RpcException exception)
+        catch (RpcException exception) when (!cancellation.IsCancellationRequested)
         {
             session.Terminal.Error(OperatorError.FromRpc(exception).With("host", host.Name.Value));
             return exception.StatusCode == StatusCode.Unavailable ? ExitCode.Unreachable : ExitCode.Unexpected;
         }
+    }
+
+    private static void Write(Utf8JsonWriter writer, string host, OutputLine line)
+    {
+        writer.WriteString("host", host);
+        writer.WriteString("text", line.Text);
+        writer.WriteBoolean("is_error", line.IsError);
     }
 }

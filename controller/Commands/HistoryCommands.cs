@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
+using Decant.Controller.Planning;
 using Decant.Errors;
 using Grpc.Core;
 using Spectre.Console;
@@ -12,19 +13,23 @@ internal static class HistoryCommands
 {
     private static readonly Option<int> Limit = new("--limit", "-n") { Description = "At most this many", DefaultValueFactory = _ => 20 };
 
-    private static readonly Argument<string> Deployment = new("deployment") { Description = "Id of the deployment" };
+    private static readonly Argument<string?> Deployment = new("deployment")
+    {
+        Description = "Id of the deployment; the last one when left out",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
 
     public static Command CreateHistory(CommandSession session)
     {
-        var command = new Command("history", "List the deployments of this controller, newest first") { Limit };
-        command.SetAction((parsed, _) => session.RunAsync(() => Task.FromResult(History(session, parsed))));
+        var command = new OperatorCommand("history", "List the deployments made from this machine, newest first", "decant history -n 5") { Limit };
+        command.SetAction((parsed, cancellation) => session.RunAsync(() => Task.FromResult(History(session, parsed)), cancellation));
         return command;
     }
 
     public static Command CreateShow(CommandSession session)
     {
-        var command = new Command("show", "Show one deployment, step by step") { Deployment };
-        command.SetAction((parsed, _) => session.RunAsync(() => Task.FromResult(Show(session, parsed))));
+        var command = new OperatorCommand("show", "Show one deployment, step by step", "decant show 20261125-101502-k3f9") { Deployment };
+        command.SetAction((parsed, cancellation) => session.RunAsync(() => Task.FromResult(Show(session, parsed)), cancellation));
         return command;
     }
 
@@ -43,7 +48,7 @@ internal static class HistoryCommands
             [
                 record.Id.Value, record.App.Value, record.Intent.ToString().ToLowerInvariant(), record.Release?.Version.Value ?? "-",
                 $"{record.StartedAt:u}", record.EndedAt is { } ended ? Shown.Time(ended - record.StartedAt) : "-",
-                DeploymentRecordJson.Word(record.Status), record.Message.Split('\n')[0],
+                Shown.Status(record.Status), record.Message.Split('\n')[0],
             ];
             table.AddRow([.. cells.Select(Markup.Escape)]);
         }
@@ -54,11 +59,9 @@ internal static class HistoryCommands
 
     private static ExitCode Show(CommandSession session, ParseResult parsed)
     {
-        var id = DeployCommands.ReadId(parsed.GetRequiredValue(Deployment));
         var journal = CommandSession.Journal();
-        var record = journal.Find(id) ?? throw new OperatorException(new OperatorError(
-            StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", $"this controller knows no deployment {id}", "`decant history` lists them"));
-        var steps = journal.StepsOf(id);
+        var record = Find(journal, parsed.GetValue(Deployment));
+        var steps = journal.StepsOf(record.Id);
         if (CommandSession.IsJson(parsed))
         {
             session.Terminal.Json(writer =>
@@ -77,17 +80,52 @@ internal static class HistoryCommands
             return ExitCode.Success;
         }
 
-        session.Terminal.Line($"deployment {record.Id} of {record.App}: {DeploymentRecordJson.Word(record.Status)}");
+        session.Terminal.Line($"deployment {record.Id}: {DescribeIntent(record)}: {Shown.Status(record.Status)}");
         session.Terminal.Line($"  by {record.Holder.User}, from {record.StartedAt:u}{(record.EndedAt is { } ended ? $" to {ended:u}" : "")}, attempt {record.Attempt}");
         if (record.Message.Length > 0) session.Terminal.Line($"  {record.Message}");
         if (record.WhatNext.Length > 0) session.Terminal.Line($"  next: {record.WhatNext}");
+        foreach (var group in steps.GroupBy(s => s.Attempt))
+        {
+            if (record.Attempt > 1) session.Terminal.Line($"  attempt {group.Key}");
+            Steps(session, group);
+            session.Terminal.Line("  seconds for each phase");
+            foreach (var (phase, took) in Phases(group)) session.Terminal.Line($"    {phase,-12}{Shown.Time(took),8}");
+        }
+
+        return ExitCode.Success;
+    }
+
+    /// <summary><c>deploy shop 1.4.2</c>.</summary>
+    public static string DescribeIntent(DeploymentRecord record) => record.Intent == PlanIntent.Deploy
+        ? $"deploy {record.App} {record.Release?.Version}"
+        : $"roll {record.App} back{(record.Release is { } release ? $" to {release.Version}" : "")}";
+
+    private static DeploymentRecord Find(DeploymentJournal journal, string? text)
+    {
+        if (text is null)
+        {
+            return journal.List(null, 1) is [var last] ? last : throw new OperatorException(new OperatorError(
+                StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", "no deployment was made from this machine", "`decant deploy` makes one"));
+        }
+
+        var id = DeployCommands.ReadId(text);
+        return journal.Find(id) ?? throw new OperatorException(new OperatorError(
+            StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", $"no deployment {id} was made from this machine", "`decant history` lists them"));
+    }
+
+    /// <summary>The preparation by kind, then each host's cutover, from the begin of the first step to the end of the last.</summary>
+    private static IEnumerable<(string Phase, TimeSpan Took)> Phases(IEnumerable<StepRecord> steps) => steps
+        .Where(s => s.EndedAt is not null)
+        .GroupBy(s => (s.IsRollback, Name: s.Verb is "stage" or "preflight" or "migrate" or "prune" ? s.Verb : s.Host.Value))
+        .Select(g => ($"{(g.Key.IsRollback ? "rollback: " : "")}{g.Key.Name}", g.Max(s => s.EndedAt!.Value) - g.Min(s => s.BeganAt)));
+
+    private static void Steps(CommandSession session, IEnumerable<StepRecord> steps)
+    {
         foreach (var step in steps)
         {
             var took = step.EndedAt is { } at ? Shown.Time(at - step.BeganAt) : "not ended";
             var end = step.End is null ? "" : step.End.Succeeded ? step.End.Detail : $"{step.End.State.ToString().ToLowerInvariant()}: {step.End.Error?.Message}";
             session.Terminal.Line($"  {step.BeganAt:HH:mm:ss} {(step.IsRollback ? "rollback: " : "")}{step.Description}: {took}{(end.Length > 0 ? $", {end}" : "")}");
         }
-
-        return ExitCode.Success;
     }
 }

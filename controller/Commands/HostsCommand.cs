@@ -11,7 +11,7 @@ internal static class HostsCommand
 {
     public static Command Create(CommandSession session)
     {
-        var command = new Command("hosts", "Show the hosts of the manifest and their agents");
+        var command = new OperatorCommand("hosts", "Show the hosts of the manifest and their agents", "decant hosts");
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(parsed, used => RunAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }

@@ -18,8 +18,8 @@ internal static class InitCommand
 
     public static Command Create(CommandSession session)
     {
-        var command = new Command("init", "Write a commented decant.yml and its JSON schema") { App };
-        command.SetAction((parsed, cancellation) => session.RunAsync(() => RunAsync(session, parsed, cancellation)));
+        var command = new OperatorCommand("init", "Write a commented decant.yml and its JSON schema", "decant init shop") { App };
+        command.SetAction((parsed, cancellation) => session.RunAsync(() => RunAsync(session, parsed, cancellation), cancellation));
         return command;
     }
 
@@ -38,6 +38,16 @@ internal static class InitCommand
         var schema = Path.Combine(Path.GetDirectoryName(manifest)!, ManifestSchema.FileName);
         await File.WriteAllTextAsync(manifest, ManifestTemplate.For(app), cancellation);
         await File.WriteAllTextAsync(schema, ManifestSchema.Text, cancellation);
+        if (CommandSession.IsJson(parsed))
+        {
+            session.Terminal.Json(writer =>
+            {
+                writer.WriteString("manifest", manifest);
+                writer.WriteString("schema", schema);
+            });
+            return ExitCode.Success;
+        }
+
         session.Terminal.Line($"wrote {manifest} and {schema}");
         session.Terminal.Line("fill in the hosts, then look at what would happen: decant plan _build/prod/APP-VERSION.tar.gz");
         return ExitCode.Success;

@@ -26,7 +26,7 @@ internal static class LogsCommand
 
     public static Command Create(CommandSession session)
     {
-        var command = new Command("logs", "Show the app's output") { Host, Follow, Lines };
+        var command = new OperatorCommand("logs", "Show the app's output", "decant logs web1 -f -n 20") { Host, Follow, Lines };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(parsed, used => RunAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }
@@ -74,8 +74,9 @@ internal static class LogsCommand
 
             return ExitCode.Success;
         }
-        catch (RpcException) when (cancellation.IsCancellationRequested)
+        catch (Exception exception) when (cancellation.IsCancellationRequested && exception is RpcException or OperationCanceledException)
         {
+            // Ctrl-C is how following ends.
             return ExitCode.Success;
         }
         catch (RpcException exception)

@@ -14,21 +14,24 @@ internal static class PromotionCommands
 
     public static Command CreatePromote(CommandSession session)
     {
-        var command = new Command("promote", "Let the rest follow canaries: after a manual gate, or before their time is over") { Deployment };
+        var command = new OperatorCommand(
+            "promote", "Let the rest follow canaries: after a manual gate, or before their time is over", "decant promote 20261125-101502-k3f9") { Deployment };
         command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop) => service.PromoteAsync(id, stop), cancellation));
         return command;
     }
 
     public static Command CreateAbort(CommandSession session)
     {
-        var command = new Command("abort", "Stop a deployment and take every host that it touched back") { Deployment };
+        var command = new OperatorCommand(
+            "abort", "Stop a deployment and take every host that it touched back", "decant abort 20261125-101502-k3f9") { Deployment };
         command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop) => service.AbortAsync(id, stop), cancellation));
         return command;
     }
 
     public static Command CreatePause(CommandSession session)
     {
-        var command = new Command("pause", "Stop a running deployment after its current steps, as Ctrl-C does where it runs") { Deployment };
+        var command = new OperatorCommand(
+            "pause", "Stop a running deployment after its current steps, as Ctrl-C does where it runs", "decant pause 20261125-101502-k3f9") { Deployment };
         command.SetAction((parsed, cancellation) => session.RunAsync(async () =>
         {
             var record = Find(parsed);
@@ -41,7 +44,7 @@ internal static class PromotionCommands
             await StopAsync(session, record, cancellation);
             session.Terminal.Line($"deployment {record.Id} is stopped; `decant resume {record.Id}` goes on, `decant abort {record.Id}` rolls back");
             return ExitCode.Success;
-        }));
+        }, cancellation));
         return command;
     }
 
@@ -54,7 +57,7 @@ internal static class PromotionCommands
             var record = Find(parsed);
             if (record.Status == DeploymentStatus.Running) await StopAsync(session, record, cancellation);
             return await DeployCommands.RunAsync(session, parsed, (service, stop) => decide(service, record.Id, stop));
-        });
+        }, cancellation);
 
     /// <summary>Asks the controller that runs it to stop between two steps, and waits until it has.</summary>
     private static async Task StopAsync(CommandSession session, DeploymentRecord record, CancellationToken cancellation)

@@ -12,7 +12,7 @@ internal static class ReleasesCommand
 {
     public static Command Create(CommandSession session)
     {
-        var command = new Command("releases", "Show the releases on the hosts");
+        var command = new OperatorCommand("releases", "Show the releases on the hosts", "decant releases");
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(parsed, used => RunAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }

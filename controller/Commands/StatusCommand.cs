@@ -3,7 +3,9 @@ using System.Text.Json;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
 using Decant.Errors;
+using Decant.Names;
 using Decant.V1;
 using Spectre.Console;
 
@@ -14,7 +16,7 @@ internal static class StatusCommand
 {
     public static Command Create(CommandSession session)
     {
-        var command = new Command("status", "Show what each host runs and how each balancer sees it");
+        var command = new OperatorCommand("status", "Show what each host runs, how each balancer sees it, and the last deployment", "decant status");
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(parsed, used => RunAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }
@@ -23,49 +25,62 @@ internal static class StatusCommand
         CommandSession session, ParseResult parsed, DeploymentManifest manifest, CancellationToken cancellation)
     {
         var hosts = await session.AskHostsAsync(manifest, cancellation);
-        var backends = await Task.WhenAll(manifest.Balancers.Select(balancer => AskAsync(session, balancer, manifest.Hosts[0], cancellation)));
+        var seats = (from balancer in manifest.Balancers from host in manifest.Hosts select (Seat: BalancerSeat.Of(balancer, host.Name), Balancer: balancer, Host: host))
+            .DistinctBy(s => s.Seat);
+        var backends = await Task.WhenAll(seats.Select(s => AskAsync(session, s.Seat, s.Balancer, s.Host, cancellation)));
+        var rows = hosts.SelectMany(host => SlotsOf(host).Select(slot => new Row(host, slot, backends))).ToList();
+        var last = CommandSession.Journal().List(manifest.App, 1) is [var newest] ? newest : null;
         if (CommandSession.IsJson(parsed))
         {
-            foreach (var host in hosts) session.Terminal.Json(writer => Write(writer, host, backends));
+            foreach (var row in rows) session.Terminal.Json(writer => Write(writer, row, manifest));
+            if (last is not null) session.Terminal.Json(writer => DeploymentRecordJson.Write(writer, last));
         }
         else
         {
-            session.Terminal.Output.Write(Table(session.Time.GetUtcNow(), hosts, backends));
+            session.Terminal.Output.Write(Table(session.Time.GetUtcNow(), rows, manifest));
+            foreach (var line in LastDeployment(session.Time.GetUtcNow(), last)) session.Terminal.Line(line);
         }
 
         return session.Report([.. hosts.Select(h => h.Error), .. backends.Select(b => b.Error)]);
     }
 
-    private static async Task<BackendAnswer> AskAsync(CommandSession session, ManifestBalancer balancer, ManifestHost host, CancellationToken cancellation)
+    private static async Task<BackendAnswer> AskAsync(
+        CommandSession session, BalancerSeat seat, ManifestBalancer balancer, ManifestHost host, CancellationToken cancellation)
     {
         var (backend, error) = await session.AskAsync(
-            balancer.Key.Value,
+            seat.ToString(),
             balancer.AgentOf(host),
             invoker => new Balancers.BalancersClient(invoker).GetBackendAsync(
                 new GetBackendRequest { Balancer = balancer.Balancer.Value, Backend = balancer.Backend.Value },
                 deadline: session.Deadline(),
                 cancellationToken: cancellation));
-        return new BackendAnswer(balancer, backend, error);
+        return new BackendAnswer(seat, backend, error);
     }
 
-    private static Table Table(DateTimeOffset now, IEnumerable<HostAnswer> hosts, IReadOnlyList<BackendAnswer> backends)
+    /// <summary>The manifest's slots, and others in which something runs.</summary>
+    private static IEnumerable<string> SlotsOf(HostAnswer host)
+        => host.Host.Slots.Select(s => s.Name.Value)
+            .Concat(host.Status?.Instances.Where(i => i.Pid != 0).Select(i => i.Slot) ?? [])
+            .Distinct();
+
+    private static Table Table(DateTimeOffset now, IEnumerable<Row> rows, DeploymentManifest manifest)
     {
         var table = new Table().Border(TableBorder.None).AddColumns("HOST", "SLOT", "RELEASE", "STATE", "SINCE", "RESTARTS");
-        foreach (var backend in backends) table.AddColumn(new TableColumn(Markup.Escape(backend.Balancer.Key.Value.ToUpperInvariant())));
+        foreach (var balancer in manifest.Balancers) table.AddColumn(new TableColumn(Markup.Escape(balancer.Key.Value.ToUpperInvariant())));
         table.AddColumn("NOTES");
-        foreach (var host in hosts)
+        foreach (var row in rows)
         {
-            var instance = InstanceOf(host);
+            var instance = row.Instance;
             string[] cells =
             [
-                host.Host.Name.Value,
-                host.Host.Slot.Name.Value,
+                row.Host.Host.Name.Value,
+                row.Slot,
                 Shown.Release(instance?.Release),
-                host.Error is not null ? "unreachable" : instance is null ? "empty" : Shown.State(instance.State),
+                row.Host.Error is not null ? "unreachable" : instance is null ? "empty" : instance.RetireAt is not null ? "kept warm" : Shown.State(instance.State),
                 instance?.StartedAt is { } since && instance.Pid != 0 ? Shown.Time(now - since.ToDateTimeOffset()) : "-",
                 $"{instance?.Restarts ?? 0}",
-                .. backends.Select(b => b.Describe(host.Host)),
-                string.Join("; ", Notes(host)),
+                .. manifest.Balancers.Select(row.Describe),
+                string.Join("; ", Notes(now, row)),
             ];
             table.AddRow([.. cells.Select(Markup.Escape)]);
         }
@@ -73,13 +88,30 @@ internal static class StatusCommand
         return table;
     }
 
-    private static void Write(Utf8JsonWriter writer, HostAnswer host, IEnumerable<BackendAnswer> backends)
+    private static IEnumerable<string> LastDeployment(DateTimeOffset now, DeploymentRecord? last)
     {
-        writer.WriteString("host", host.Host.Name.Value);
-        writer.WriteString("slot", host.Host.Slot.Name.Value);
-        writer.WriteBoolean("reachable", host.Error is null);
-        writer.WriteString("error", host.Error?.Message);
-        if (InstanceOf(host) is { } instance)
+        yield return "";
+        if (last is null)
+        {
+            yield return "no deployment was made from this machine";
+            yield break;
+        }
+
+        yield return $"last deployment: {last.Id}, {HistoryCommands.DescribeIntent(last)}: {Shown.Status(last.Status)}"
+            + (last.EndedAt is { } ended ? $" {Shown.Time(now - ended)} ago" : $", begun {Shown.Time(now - last.StartedAt)} ago by {last.Holder.User} (pid {last.Holder.Pid})");
+        if (last.Status is DeploymentStatus.Succeeded) yield break;
+        if (last.Message.Length > 0) yield return $"  {last.Message}";
+        if (last.Status is DeploymentStatus.Interrupted) yield return $"  next: `decant resume {last.Id}` goes on";
+        else if (last.WhatNext.Length > 0) yield return $"  next: {last.WhatNext}";
+    }
+
+    private static void Write(Utf8JsonWriter writer, Row row, DeploymentManifest manifest)
+    {
+        writer.WriteString("host", row.Host.Host.Name.Value);
+        writer.WriteString("slot", row.Slot);
+        writer.WriteBoolean("reachable", row.Host.Error is null);
+        writer.WriteString("error", row.Host.Error?.Message);
+        if (row.Instance is { } instance)
         {
             writer.WriteString("state", Shown.State(instance.State));
             writer.WriteString("version", instance.Release?.Version);
@@ -88,37 +120,47 @@ internal static class StatusCommand
             writer.WriteNumber("restarts", instance.Restarts);
             writer.WriteBoolean("adopted", instance.Adopted);
             writer.WriteNumber("resident_bytes", instance.ResidentBytes);
+            if (instance.RetireAt is { } retire) writer.WriteString("retire_at", retire.ToDateTimeOffset());
         }
 
         writer.WriteStartObject("balancers");
-        foreach (var backend in backends) writer.WriteString(backend.Balancer.Key.Value, backend.Describe(host.Host));
+        foreach (var balancer in manifest.Balancers) writer.WriteString(balancer.Key.Value, row.Describe(balancer));
         writer.WriteEndObject();
         writer.WriteStartArray("notes");
-        foreach (var note in Notes(host)) writer.WriteStringValue(note);
+        foreach (var note in Notes(DateTimeOffset.UtcNow, row)) writer.WriteStringValue(note);
         writer.WriteEndArray();
     }
 
-    private static Instance? InstanceOf(HostAnswer host) => host.Status?.Instances.FirstOrDefault(i => i.Slot == host.Host.Slot.Name.Value);
-
-    private static IEnumerable<string> Notes(HostAnswer host)
+    private static IEnumerable<string> Notes(DateTimeOffset now, Row row)
     {
-        if (host.Status is not { } status) yield break;
-        var instance = InstanceOf(host);
+        if (row.Host.Status is not { } status) yield break;
+        var instance = row.Instance;
+        if (instance?.RetireAt is { } retire) yield return $"is stopped in {Shown.Time(retire.ToDateTimeOffset() - now)}";
         if (instance is { Adopted: true }) yield return $"re-adopted by the agent at {instance.AdoptedAt?.ToDateTimeOffset():HH:mm:ss} UTC";
         if (instance is { State: InstanceState.Unhealthy, Health: { } health }) yield return health.LastFailure;
         if (instance is { State: InstanceState.BackingOff or InstanceState.Stopped, LastExit: { } exit })
             yield return exit.HasExitCode ? $"last exit code {exit.ExitCode}" : "last exit code unknown";
-        foreach (var operation in status.Unfinished.Where(o => o.State == OperationState.Running)) yield return $"{operation.Kind} is running";
+        // What is said of the whole host stands in its first row.
+        if (row.Slot != row.Host.Host.Slot.Name.Value) yield break;
+        foreach (var operation in status.Unfinished) yield return $"{Shown.Kind(operation.Kind)} {(operation.State == OperationState.Running ? "is running" : "was interrupted")} ({operation.Ref.Id})";
         foreach (var warning in status.Warnings) yield return warning;
     }
 
-    private sealed record BackendAnswer(ManifestBalancer Balancer, Backend? Backend, OperatorError? Error)
+    private sealed record BackendAnswer(BalancerSeat Seat, Backend? Backend, OperatorError? Error);
+
+    /// <summary>A slot of a host.</summary>
+    private sealed record Row(HostAnswer Host, string Slot, IReadOnlyList<BackendAnswer> Backends)
     {
-        public string Describe(ManifestHost host)
+        public Instance? Instance => Host.Status?.Instances.FirstOrDefault(i => i.Slot == Slot);
+
+        public string Describe(ManifestBalancer balancer)
         {
-            if (Error is not null) return "unreachable";
-            var member = Backend?.Members.FirstOrDefault(m => m.Name == Balancer.MemberOf(host.Name, host.Slot.Name).Value);
-            return member is null ? "no such member" : $"{Shown.State(member.State)}, {member.Sessions} sessions";
+            var seat = BalancerSeat.Of(balancer, Host.Host.Name);
+            if (Backends.FirstOrDefault(b => b.Seat == seat) is not { Error: null } answer) return "unreachable";
+            var name = balancer.MemberOf(Host.Host.Name, SlotName.Parse(Slot)).Value;
+            if (answer.Backend?.Members.FirstOrDefault(m => m.Name == name) is not { } member) return "no such member";
+            var share = member.Weight < 100 && member.State == MemberState.Ready ? $", {member.Weight} %" : "";
+            return $"{Shown.State(member.State)}{share}, {Shown.Sessions(member.Sessions)}";
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
@@ -20,6 +21,7 @@ internal static class StepCommands
         session,
         "drain",
         "Take a host out of rotation at every balancer and wait for its requests in flight",
+        "decant drain web2",
         (manifest, host) => manifest.Balancers.Select(
             balancer => new DrainStep(balancer, host, manifest.App, manifest.Strategy.DrainTimeout, Math.Min(1, manifest.Hosts.Count - 1))));
 
@@ -27,29 +29,31 @@ internal static class StepCommands
         session,
         "undrain",
         "Put a host back into rotation at every balancer",
+        "decant undrain web2",
         (manifest, host) => manifest.Balancers.Select(
             balancer => new UndrainStep(balancer, host, manifest.App, manifest.Strategy.UndrainTimeout)));
 
     public static Command CreateMigrate(CommandSession session)
     {
-        var command = new Command("migrate", "Run the manifest's migration from a staged release, once") { Version };
+        var command = new OperatorCommand(
+            "migrate", "Run the manifest's migration from a staged release, on the host that runs migrations", "decant migrate 1.4.2") { Version };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed, used => MigrateAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }
 
-    private static Command Create(
-        CommandSession session, string name, string description, Func<DeploymentManifest, ManifestHost, IEnumerable<Step>> steps)
+    private static OperatorCommand Create(
+        CommandSession session, string name, string description, string example, Func<DeploymentManifest, ManifestHost, IEnumerable<Step>> steps)
     {
-        var command = new Command(name, description) { Host };
+        var command = new OperatorCommand(name, description, example) { Host };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             used =>
             {
                 var host = CommandSession.Choose(used.Manifest, parsed.GetRequiredValue(Host)).Single();
                 if (used.Manifest.Balancers.Count == 0)
-                    throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "NO_BALANCERS", "the manifest names no balancers", ""));
-                return RunAsync(session, [.. steps(used.Manifest, host)], cancellation);
+                    throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "NO_BALANCERS", "the manifest names no balancers", "add the balancer to `balancers` in the manifest"));
+                return RunAsync(session, parsed, [.. steps(used.Manifest, host)], cancellation);
             },
             cancellation));
         return command;
@@ -59,7 +63,7 @@ internal static class StepCommands
         CommandSession session, ParseResult parsed, DeploymentManifest manifest, CancellationToken cancellation)
     {
         if (manifest.Migrations is not { } migration)
-            throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "NO_MIGRATIONS", "the manifest has no migrations.run", ""));
+            throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "NO_MIGRATIONS", "the manifest has no migrations.run", "add migrations.run, such as Shop.Release.migrate(), to the manifest"));
         var host = manifest.Hosts.Single(h => h.Name == migration.Host);
         var fleet = new GrpcFleet(session.Channels, null);
         var version = parsed.GetRequiredValue(Version);
@@ -78,46 +82,42 @@ internal static class StepCommands
                 "`decant releases` lists what is staged"));
         }
 
-        return await RunAsync(session, [new MigrateStep(host, manifest.App, release, migration)], cancellation);
+        return await RunAsync(session, parsed, [new MigrateStep(host, manifest.App, release, migration)], cancellation);
     }
 
-    private static async Task<ExitCode> RunAsync(CommandSession session, IReadOnlyList<Step> steps, CancellationToken cancellation)
+    private static async Task<ExitCode> RunAsync(
+        CommandSession session, ParseResult parsed, IReadOnlyList<Step> steps, CancellationToken cancellation)
     {
         var fleet = new GrpcFleet(session.Channels, null);
         var deployment = DeploymentId.Parse($"by-hand-{Guid.NewGuid():N}");
+        var events = new EventStream(deployment, session.Time, item => Show(session, parsed, item));
         foreach (var step in steps)
         {
-            session.Terminal.Line(step.Describe());
+            var run = new StepRun(step, OperationId.Parse($"{deployment}/{step.Key}"), 1, IsRollback: false);
+            var began = session.Time.GetTimestamp();
+            events.Tell((at, id) => new StepStarted(at, id, run));
             var outcome = await fleet.RunAsync(
-                step, OperationId.Parse($"{deployment}/{step.Key}"), deployment, progress => Show(session, progress), cancellation);
-            switch (outcome)
-            {
-                case StepOutcome.Succeeded succeeded:
-                    session.Terminal.Line($"  {(succeeded.Detail.Length > 0 ? succeeded.Detail : "done")}");
-                    break;
-                case StepOutcome.Failed failed:
-                    throw new OperatorException(failed.Error);
-                case StepOutcome.Unknown unknown:
-                    throw new OperatorException(unknown.Error);
-            }
+                step, run.Operation, deployment, progress => events.Tell((at, id) => new StepProgressed(at, id, run, progress)), cancellation);
+            var end = EndOf(outcome);
+            if (end.Succeeded || CommandSession.IsJson(parsed))
+                events.Tell((at, id) => new StepEnded(at, id, run, end, session.Time.GetElapsedTime(began)));
+            if (end.Error is { } error) throw new OperatorException(error);
         }
 
         return ExitCode.Success;
     }
 
-    private static void Show(CommandSession session, StepProgress progress)
+    private static StepEnd EndOf(StepOutcome outcome) => outcome switch
     {
-        switch (progress)
-        {
-            case StepProgress.Message message:
-                session.Terminal.Line($"  {message.Text}");
-                break;
-            case StepProgress.Output output:
-                session.Terminal.Line($"  | {output.Text}");
-                break;
-            case StepProgress.Draining draining:
-                session.Terminal.Line($"  {draining.Sessions} sessions left");
-                break;
-        }
+        StepOutcome.Succeeded succeeded => new StepEnd(StepState.Succeeded, succeeded.Detail, succeeded.Unchanged, null, []),
+        StepOutcome.Failed failed => new StepEnd(StepState.Failed, "", Unchanged: false, failed.Error, failed.Tail),
+        StepOutcome.Unknown unknown => new StepEnd(StepState.Unknown, "", Unchanged: false, unknown.Error, []),
+        _ => throw new InvalidOperationException($"outcome {outcome} is not known"),
+    };
+
+    private static void Show(CommandSession session, ParseResult parsed, DeploymentEvent item)
+    {
+        if (CommandSession.IsJson(parsed)) session.Terminal.Json(DeploymentEventJson.Write(item));
+        else foreach (var line in EventText.Of(item)) session.Terminal.Line(line.TrimStart());
     }
 }

@@ -6,18 +6,15 @@ namespace Decant.Controller.Console;
 /// <summary>The journal's deployments and steps for machines.</summary>
 internal static class DeploymentRecordJson
 {
-    /// <summary>A status as a word: <c>rolled back</c>.</summary>
-    public static string Word(DeploymentStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString()).Replace('_', ' ');
-
     /// <summary>Writes a deployment's members into the open object.</summary>
     public static void Write(Utf8JsonWriter writer, DeploymentRecord record)
     {
         writer.WriteString("deployment", record.Id.Value);
         writer.WriteString("app", record.App.Value);
-        writer.WriteString("intent", record.Intent.ToString().ToLowerInvariant());
+        writer.WriteString("intent", Snake(record.Intent));
         writer.WriteString("version", record.Release?.Version.Value);
         writer.WriteString("digest", record.Release?.Digest.Value);
-        writer.WriteString("status", Word(record.Status));
+        writer.WriteString("status", Snake(record.Status));
         writer.WriteNumber("attempt", record.Attempt);
         writer.WriteString("started_at", record.StartedAt);
         if (record.EndedAt is { } ended) writer.WriteString("ended_at", ended);
@@ -43,7 +40,7 @@ internal static class DeploymentRecordJson
     /// <summary>Writes how a step ended into the open object.</summary>
     public static void Write(Utf8JsonWriter writer, StepEnd end)
     {
-        writer.WriteString("state", end.State.ToString().ToLowerInvariant());
+        writer.WriteString("state", Snake(end.State));
         writer.WriteBoolean("unchanged", end.Unchanged);
         writer.WriteString("detail", end.Detail);
         if (end.Error is not { } error) return;
@@ -51,4 +48,8 @@ internal static class DeploymentRecordJson
         writer.WriteString("message", error.Message);
         writer.WriteString("what_next", error.WhatNext);
     }
+
+    private static string Snake<T>(T value)
+        where T : struct, Enum
+        => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

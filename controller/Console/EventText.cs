@@ -15,7 +15,8 @@ internal static class EventText
         StageStarted started => [$"{started.Stage.Name} on {string.Join(", ", started.Hosts)}"],
         StepStarted started => [$"  {started.Run.Step.Describe()}"],
         StepProgressed { Run: var run, Progress: StepProgress.Output output } => [$"  {run.Step.Host} | {output.Text}"],
-        StepProgressed { Run: var run, Progress: StepProgress.Draining draining } => [$"  {run.Step.Host}: {draining.Sessions} sessions left"],
+        StepProgressed { Run: var run, Progress: StepProgress.Draining draining } => [$"  {run.Step.Host}: {Shown.Sessions(draining.Sessions)} left"],
+        StepProgressed { Progress: StepProgress.Watched watched } => [$"  after {Shown.Time(watched.Elapsed)}: {watched.Figures}"],
         StepProgressed { Run: { Step: not PreflightStep and not StageStep } run, Progress: StepProgress.Message message } => [$"  {run.Step.Host}: {message.Text}"],
         StepRetried retried => [$"  {retried.Run.Step.Host}: {retried.Error.Message}; asking again in {Shown.Time(retried.Wait)}"],
         StepEnded { End.Succeeded: true } ended => [$"  {Name(ended.Run)}: {(ended.End.Detail.Length > 0 ? ended.End.Detail : "done")} ({Shown.Time(ended.Elapsed)})"],
@@ -45,11 +46,11 @@ internal static class EventText
         if (outcome.Status is not DeploymentStatus.NothingToDo)
         {
             foreach (var host in outcome.Hosts)
-                yield return $"  {host.Host}: {Position(host.Position)}{(host.Release is null ? "" : $", {host.Release.Version}")}{(host.Detail.Length > 0 ? $" ({host.Detail})" : "")}";
+                yield return $"  {host.Host}: {Position(host.Position)}, {host.Detail}";
         }
 
         if (outcome.WhatNext.Length > 0) yield return $"next: {outcome.WhatNext}";
-        if (outcome.Status is not DeploymentStatus.NothingToDo) yield return $"deployment {ended.Deployment}: {DeploymentRecordJson.Word(outcome.Status)} after {Shown.Time(ended.Elapsed)}";
+        if (outcome.Status is not DeploymentStatus.NothingToDo) yield return $"deployment {ended.Deployment}: {Shown.Status(outcome.Status)} after {Shown.Time(ended.Elapsed)}";
     }
 
     /// <summary>How far a host got.</summary>

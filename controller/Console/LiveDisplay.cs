@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
+using Decant.Controller.Planning;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -10,6 +11,7 @@ namespace Decant.Controller.Console;
 internal sealed class LiveDisplay : DeploymentDisplay
 {
     private const int LinesShown = 8;
+    private const string Beginning = "looking at the hosts …";
     private static readonly TimeSpan Refresh = TimeSpan.FromMilliseconds(200);
 
     private readonly Terminal terminal;
@@ -40,7 +42,7 @@ internal sealed class LiveDisplay : DeploymentDisplay
     private async Task DrawAsync()
     {
         DeploymentEnded? end = null;
-        await terminal.Output.Live(new Text("looking at the hosts …")).StartAsync(async live =>
+        await terminal.Output.Live(new Text(Beginning)).StartAsync(async live =>
         {
             using var timer = new PeriodicTimer(Refresh, time);
             var open = true;
@@ -69,14 +71,20 @@ internal sealed class LiveDisplay : DeploymentDisplay
         {
             case PlanMade made:
                 foreach (var host in made.Plan.Waves.SelectMany(w => w.Hosts.Select(h => (Wave: w, Host: h))))
-                    rows[host.Host.Host] = new Row($"{(made.IsRollback ? "rollback " : "")}wave {host.Wave.Number}", "waiting", item.At, "");
+                    rows[host.Host.Host] = new Row($"{(made.IsRollback ? "rollback " : "")}wave {host.Wave.Number}", "waiting", null, "");
                 foreach (var untouched in made.Plan.Untouched) rows[untouched.Host] = new Row("-", "untouched", null, untouched.Why);
+                break;
+            // Hosts are done by then: what is kept on them is no news in their rows.
+            case StepStarted { Run.Step: PruneStep } or StepProgressed { Run.Step: PruneStep } or StepEnded { Run.Step: PruneStep }:
                 break;
             case StepStarted { Run.Step: var step }:
                 Change(step.Host, row => row with { Step = step.Verb, Since = item.At, Detail = "" });
                 break;
             case StepProgressed { Run.Step: var step, Progress: var progress }:
                 Change(step.Host, row => row with { Detail = Describe(progress) ?? row.Detail });
+                break;
+            case StepEnded { Run.Step: StageStep or PreflightStep or MigrateStep, End: { Succeeded: true } end, Run.Step: var step }:
+                Change(step.Host, row => row with { Step = "waiting", Since = null, Detail = $"{step.Verb}: {(end.Detail.Length > 0 ? end.Detail : "done")}" });
                 break;
             case StepEnded { Run.Step: var step, End: var end }:
                 Change(step.Host, row => row with { Since = null, Detail = end.Succeeded ? end.Detail : end.Error?.Message ?? "" });
@@ -99,8 +107,9 @@ internal sealed class LiveDisplay : DeploymentDisplay
 
     private void Change(HostName host, Func<Row, Row> change) => rows[host] = change(rows.GetValueOrDefault(host) ?? new Row("-", "", null, ""));
 
-    private Rows Picture()
+    private IRenderable Picture()
     {
+        if (rows.Count == 0) return new Text(Beginning);
         var table = new Table().Border(TableBorder.Rounded).AddColumns("HOST", "WAVE", "STEP", "FOR", "");
         foreach (var (host, row) in rows)
         {
@@ -116,8 +125,11 @@ internal sealed class LiveDisplay : DeploymentDisplay
         StepProgress.Message message => message.Text,
         StepProgress.Output output => output.Text,
         StepProgress.Upload upload => $"{Shown.Bytes(upload.Sent)} of {Shown.Bytes(upload.Total)} sent",
-        StepProgress.Draining draining => $"{draining.Sessions} sessions left",
-        StepProgress.Health health => health.IsHealthy ? "healthy" : $"{health.Successes} checks succeeded, {health.Failures} failed: {health.LastFailure}",
+        StepProgress.Draining draining => $"{Shown.Sessions(draining.Sessions)} left",
+        StepProgress.Watched watched => watched.Figures,
+        StepProgress.Health { IsHealthy: true } => "healthy, and has to stay so",
+        StepProgress.Health { LastFailure.Length: > 0 } health => $"not healthy yet: {health.LastFailure}",
+        StepProgress.Health health => $"checks that succeeded in a row: {health.Successes}",
         _ => null,
     };
 

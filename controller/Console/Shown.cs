@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using Decant.Controller.Execution;
 using Decant.V1;
 
 namespace Decant.Controller.Console;
@@ -35,6 +37,12 @@ internal static class Shown
         _ => $"{time.TotalDays:0} d",
     })}");
 
+    /// <summary><c>1 session</c>, <c>3 sessions</c>.</summary>
+    public static string Sessions(long count) => count == 1 ? "1 session" : $"{count} sessions";
+
+    /// <summary>A deployment's status in words: <c>rolled back</c>.</summary>
+    public static string Status(DeploymentStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString()).Replace('_', ' ');
+
     /// <summary>A state of the contract as a word: <c>BACKING_OFF</c> becomes <c>backing off</c>.</summary>
     public static string State(InstanceState state) => state switch
     {
@@ -46,6 +54,9 @@ internal static class Shown
         InstanceState.BackingOff => "backing off",
         _ => "unknown",
     };
+
+    /// <summary>What an operation does, as a verb: <c>await healthy</c>.</summary>
+    public static string Kind(OperationKind kind) => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString()).Replace('_', ' ');
 
     /// <summary>A member's state as a word.</summary>
     public static string State(MemberState state) => state switch

@@ -20,7 +20,7 @@ public sealed class Terminal(IAnsiConsole output, IAnsiConsole errors, Stream js
     public IAnsiConsole Output => output;
 
     /// <summary>Whether a person watches: colours and lines that change.</summary>
-    public bool IsInteractive => output.Profile.Capabilities.Interactive && output.Profile.Out.IsTerminal;
+    public bool IsInteractive => output.Profile.Capabilities is { Interactive: true, Ansi: true } && output.Profile.Out.IsTerminal;
 
     /// <summary>The process's own streams.</summary>
     public static Terminal Create()
@@ -69,10 +69,15 @@ public sealed class Terminal(IAnsiConsole output, IAnsiConsole errors, Stream js
             writer.WriteEndObject();
         }
 
-        buffer.Write(Encoding.UTF8.GetBytes("\n"));
+        Json(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+
+    /// <summary>The same, written already.</summary>
+    public void Json(string line)
+    {
         lock (gate)
         {
-            buffer.WriteTo(json);
+            json.Write(Encoding.UTF8.GetBytes(line + "\n"));
             json.Flush();
         }
     }

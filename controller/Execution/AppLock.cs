@@ -48,5 +48,5 @@ internal sealed class AppLock : IDisposable
         StatusCode.FailedPrecondition,
         Refusals.DeploymentRuns,
         $"another deployment of {app} is running on this machine: {holder}",
-        $"wait for it (`decant status {app}`), or stop it with Ctrl-C where it runs");
+        $"wait for it (`decant status` shows how far it is), or stop it with Ctrl-C where it runs");
 }

@@ -11,7 +11,7 @@ public class ForeignClientTests
         await using var fleet = await TestFleet.StartAsync(1, cancellation);
         var host = fleet.Hosts[0];
         var archive = await DemoRelease.BuildAsync("1.0.0", fleet.Directory, cancellation);
-        var stubs = await GenerateStubsAsync(fleet.Directory, cancellation);
+        var stubs = await PythonStubs.GenerateAsync(fleet.Directory, cancellation);
 
         var result = await CommandResult.RunAsync(
             "/usr/bin/python3",
@@ -23,27 +23,5 @@ public class ForeignClientTests
 
         Assert.That(result.ExitCode, Is.Zero, $"{result.Everything}\n{fleet.AgentLogs()}");
         Assert.That(result.Output, Does.Contain("foreign client: ok"));
-    }
-
-    /// <summary>What any other tooling would do: protoc with its language's plugin over the .proto files.</summary>
-    private static async Task<string> GenerateStubsAsync(string directory, CancellationToken cancellation)
-    {
-        var stubs = Directory.CreateDirectory(Path.Combine(directory, "stubs")).FullName;
-        var googleapis = Directory.EnumerateDirectories(
-            Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget/packages/google.api.commonprotos")).Max()!;
-        var protos = Path.Combine(Programs.Repository, "protos");
-        var files = Directory.EnumerateFiles(Path.Combine(protos, "decant", "v1"), "*.proto").Select(f => Path.GetRelativePath(protos, f));
-        var result = await CommandResult.RunAsync(
-            "/usr/bin/protoc",
-            [
-                $"-I{protos}", $"-I{googleapis}/content/protos", $"--python_out={stubs}", $"--grpc_python_out={stubs}",
-                "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin",
-                "google/rpc/status.proto", "google/rpc/error_details.proto", .. files,
-            ],
-            cancellation,
-            workingDirectory: protos);
-        Assert.That(result.ExitCode, Is.Zero, result.Everything);
-
-        return stubs;
     }
 }

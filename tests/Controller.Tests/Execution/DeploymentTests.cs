@@ -128,23 +128,6 @@ public class DeploymentTests
         });
     }
 
-    [Test]
-    public void Every_event_is_one_line_of_json_with_its_name_and_deployment()
-    {
-        using var simulation = new Simulation(seed: 1, faults: Fails("web2/start"));
-        simulation.Deploy();
-
-        var lines = simulation.Events.Select(DeploymentEventJson.Write).ToList();
-
-        Assert.Multiple(() =>
-        {
-            Assert.That(lines, Has.All.StartWith("{\"event\":\"").And.All.Not.Contain("\n"));
-            Assert.That(lines[0], Does.StartWith("{\"event\":\"plan_made\"").And.Contain("\"waves\":[{\"number\":1"));
-            Assert.That(lines, Has.Some.Contains("\"event\":\"host_failed\"").And.Some.Contains("\"what_next\":\"do better\""));
-            Assert.That(lines[^1], Does.Contain("\"event\":\"deployment_ended\"").And.Contain("\"status\":\"rolled_back\"").And.Contain("\"exit_code\":3"));
-        });
-    }
-
     private static Func<Step, Decant.Names.OperationId, Fault> Fails(string key)
         => (step, operation) => step.Key == key && !Simulation.IsRollback(operation) ? Fault.Fails : Fault.None;
 }
