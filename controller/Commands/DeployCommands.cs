@@ -71,7 +71,7 @@ internal static class DeployCommands
 
     public static Command CreateRollback(CommandSession session)
     {
-        var command = new Command("rollback", "Take every host back to its last good release (migrations are not undone)") { To };
+        var command = new Command("rollback", "Undo a deployment that did not end, or take every host back to its last good release (migrations are not undone)") { To };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             used =>
