@@ -23,7 +23,7 @@ public class FailedDeploymentTests
     public async Task TakeDown() => await fleet.DisposeAsync();
 
     [TestCase("1.0.1", "crash_at_boot", "", "INSTANCE_EXITED", "the configuration key :shop_api_key is missing")]
-    [TestCase("1.0.2", "never_healthy", "healthy_deadline: 2s", "NOT_HEALTHY", "was not healthy within 2 s")]
+    [TestCase("1.0.2", "never_healthy", "healthy_deadline: 8s", "NOT_HEALTHY", "was not healthy within 8 s")]
     [TestCase("1.0.3", "crash_after_healthy", "min_healthy: 10s", "INSTANCE_EXITED", "demo crashes after it was healthy, as it was built to: out of widgets")]
     [CancelAfter(120_000)]
     public async Task A_release_that_does_not_run_is_rolled_back_where_it_was_tried_and_tried_nowhere_else(
