@@ -39,7 +39,11 @@ internal sealed record DeploymentRecord(
     string Message,
     string WhatNext,
     ControllerProcess Holder,
-    IReadOnlyList<PlannedCutover> Cutovers);
+    IReadOnlyList<PlannedCutover> Cutovers)
+{
+    /// <summary>It neither ended well nor is all as it was before: it can be resumed, or undone.</summary>
+    public bool IsUnfinished => Status is DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted or DeploymentStatus.FailedPartly;
+}
 
 /// <summary>A manifest's text and where it was read.</summary>
 /// <param name="Path">For messages.</param>

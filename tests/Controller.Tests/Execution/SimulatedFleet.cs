@@ -37,6 +37,9 @@ internal sealed class SimulatedFleet : IFleet
     /// <summary>Steps that took effect, in order, by key.</summary>
     public List<string> Done { get; } = [];
 
+    /// <summary>A good release from before the one that runs at first; null: there is none.</summary>
+    public ReleaseId? Earlier { get; set; }
+
     public int FewestInRotation { get; private set; }
 
     public int InRotation => manifest.Hosts.Count(h => IsInRotation(h.Name));
@@ -55,8 +58,9 @@ internal sealed class SimulatedFleet : IFleet
         if (dead.Contains(host.Agent)) return Task.FromResult<HostObservation>(new HostObservation.Unreachable(Gone(host.Name)));
         var it = hosts[host.Name];
         var staged = new HashSet<ReleaseId>(it.Staged) { before };
+        if (Earlier is not null) staged.Add(Earlier);
         return Task.FromResult<HostObservation>(new HostObservation.Seen(
-            staged, it.Runs == before ? null : before, it.Runs is null ? null : new RunningInstance(it.Runs, it.Healthy, host.Slot), null));
+            staged, it.Runs == before ? Earlier : before, it.Runs is null ? null : new RunningInstance(it.Runs, it.Healthy, host.Slot), null));
     }
 
     public Task<BalancerObservation> ObserveAsync(ManifestBalancer balancer, CancellationToken cancellation)
