@@ -17,6 +17,9 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
 {
     private const int TailLines = 10;
 
+    /// <summary>A VM that dies closes its ports first: its end, which says more, is given this long to be seen.</summary>
+    private static readonly TimeSpan DeathGrace = TimeSpan.FromSeconds(1);
+
     /// <summary>Waits.</summary>
     /// <exception cref="Errors.OperatorException">INSTANCE_EXITED, NOT_HEALTHY, WRONG_RELEASE, NOT_RUNNING.</exception>
     public async Task<Healthy> RunAsync(
@@ -102,8 +105,9 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
             var before = thresholds.Seen;
             thresholds = thresholds.After(await ProbeAsync(run, wanted, check, cancellation));
             if (thresholds.Seen.LastFailure != before.LastFailure) report.Health(thresholds.Seen);
-            if (!thresholds.Seen.IsHealthy)
-                throw InstanceErrors.DidNotStayHealthy(wanted.Key, wanted.Release.Id, thresholds.Seen.LastFailure, slot.LastLines(TailLines));
+            if (thresholds.Seen.IsHealthy) continue;
+            await PauseAsync(run, wanted, DeathGrace, cancellation);
+            throw InstanceErrors.DidNotStayHealthy(wanted.Key, wanted.Release.Id, thresholds.Seen.LastFailure, slot.LastLines(TailLines));
         }
     }
 
