@@ -34,8 +34,9 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
             var began = time.GetTimestamp();
             var thresholds = await UntilHealthyAsync(slot, run, wanted, check, patience, report, cancellation);
             var healthyAfter = time.GetElapsedTime(began);
-            await UntilProvenAsync(slot, run, wanted, check, thresholds, patience, report, cancellation);
+            thresholds = await UntilProvenAsync(slot, run, wanted, check, thresholds, patience, report, cancellation);
             var verified = await VerifiedAsync(verifying, slot, run, wanted, patience, cancellation);
+            slot.TakeHealth(run, thresholds.Seen);
             store.MarkKnownGood(wanted.Key.App, wanted.Release.Id, time.GetUtcNow());
             return new Healthy(healthyAfter, verified);
         }
@@ -88,7 +89,7 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
         }
     }
 
-    private async Task UntilProvenAsync(
+    private async Task<HealthThresholds> UntilProvenAsync(
         InstanceSlot slot,
         InstanceRun run,
         ReleaseInSlot wanted,
@@ -109,6 +110,8 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
             await PauseAsync(run, wanted, DeathGrace, cancellation);
             throw InstanceErrors.DidNotStayHealthy(wanted.Key, wanted.Release.Id, thresholds.Seen.LastFailure, slot.LastLines(TailLines));
         }
+
+        return thresholds;
     }
 
     private async Task<RunningRelease> VerifiedAsync(

@@ -139,6 +139,18 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         }
     }
 
+    /// <summary>
+    /// Somebody else has checked this run's health: that counts at once, so that a host which a deployment has just called healthy is so to
+    /// whoever asks next. The slot's own checks go on from there.
+    /// </summary>
+    public void TakeHealth(InstanceRun checkedRun, HealthSeen seen)
+    {
+        lock (gate)
+        {
+            if (run == checkedRun && health is { } before) health = before with { Seen = seen };
+        }
+    }
+
     /// <summary>The agent stops: what runs goes on, nobody watches it any more.</summary>
     public void Dispose()
     {
