@@ -33,6 +33,7 @@ internal sealed partial class Epmd(AgentConfiguration configuration, AppDirector
             directories.Of(target.Key.App),
             TimeSpan.FromSeconds(10),
             time,
+            started: null,
             line: null,
             cancellation);
         LogStarted(program, configuration.EpmdPort, end.ExitCode);

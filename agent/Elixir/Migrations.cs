@@ -1,5 +1,6 @@
 using Decant.Agent.Operations;
 using Decant.Agent.State;
+using Decant.Agent.Supervision;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -30,10 +31,11 @@ internal sealed class Migrations
     }
 
     /// <summary>Runs it, or says that it has been run. The caller sees to it that no two run at once for an app.</summary>
-    /// <exception cref="OperatorException">MIGRATION_FAILED, MIGRATION_TIMEOUT, MIGRATION_UNCERTAIN.</exception>
+    /// <exception cref="OperatorException">MIGRATION_FAILED, MIGRATION_TIMEOUT, MIGRATION_UNCERTAIN, MIGRATION_RUNNING.</exception>
     public async Task<Migrated> RunAsync(
         ReleaseInSlot target, DeploymentId deployment, string expression, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
     {
+        if (LeftRunning(target.Key.App) is { } left) throw new OperatorException(StillRuns(target, left));
         var id = $"{target.Key.App}/{deployment}";
         if (records.FindById(id) is { } known)
         {
@@ -46,13 +48,16 @@ internal sealed class Migrations
         }
 
         Write(id, Running, TimeSpan.Zero);
+        // Found again by an agent that was killed meanwhile: the migration may outlive it.
+        void Begun(ProcessIdentity process) => Write(id, Running, TimeSpan.Zero, process);
         CommandEnd end;
         try
         {
-            end = await script.EvalAsync(target, expression, timeout, report.Output, cancellation);
+            end = await script.EvalAsync(target, expression, timeout, Begun, report.Output, cancellation);
         }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (exception is OperationCanceledException or OperatorException)
         {
+            // Killed on purpose, or never begun because the slot's environment cannot be made: either way its end is known.
             Write(id, "cancelled", TimeSpan.Zero);
             throw;
         }
@@ -62,12 +67,21 @@ internal sealed class Migrations
         throw new OperatorException(end.TimedOut ? TimedOut(target, timeout, end) : Failed(target, end));
     }
 
-    private void Write(string id, string state, TimeSpan elapsed) => records.Upsert(new BsonDocument
+    /// <summary>The process of a migration that an earlier agent began and that runs still; null when there is none.</summary>
+    private ProcessIdentity? LeftRunning(AppName app) => records.FindAll()
+        .Where(r => r["_id"].AsString.StartsWith($"{app}/", StringComparison.Ordinal) && r[State] == Running && !r["pid"].IsNull)
+        .Select(r => new ProcessIdentity(r["pid"], r["start_ticks"].AsInt64, r["boot"]))
+        .FirstOrDefault(process => process.IsAlive);
+
+    private void Write(string id, string state, TimeSpan elapsed, ProcessIdentity? process = null) => records.Upsert(new BsonDocument
     {
         ["_id"] = id,
         [State] = state,
         ["at"] = time.GetUtcNow().UtcTicks,
         ["elapsed"] = elapsed.Ticks,
+        ["pid"] = process is null ? BsonValue.Null : new BsonValue(process.Pid),
+        ["start_ticks"] = process is null ? BsonValue.Null : new BsonValue(process.StartTicks),
+        ["boot"] = process is null ? BsonValue.Null : new BsonValue(process.BootId),
     });
 
     private static OperatorError Failed(ReleaseInSlot target, CommandEnd end) => new(
@@ -81,6 +95,12 @@ internal sealed class Migrations
         "MIGRATION_TIMEOUT",
         $"the migration of {target.Key.App} {target.Release.Id.Version} did not end within {timeout.TotalSeconds:0.###} s and was killed; its last lines:\n{end.TailText(10)}",
         "no instance was touched; look at the database for locks and half-done work, then raise migrations.timeout or mend the migration");
+
+    private static OperatorError StillRuns(ReleaseInSlot target, ProcessIdentity left) => new(
+        StatusCode.FailedPrecondition,
+        "MIGRATION_RUNNING",
+        $"a migration of {target.Key.App} that was begun before the agent's last end still runs as pid {left.Pid}",
+        "wait until that process has ended, or end it; then look at the database's own record of migrations and deploy again");
 
     private static OperatorError Uncertain(ReleaseInSlot target, DeploymentId deployment) => new(
         StatusCode.FailedPrecondition,

@@ -78,10 +78,20 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
     private async Task<PreflightFinding> RuntimeConfigAsync(
         ReleaseInSlot target, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
     {
-        var end = await script.EvalAsync(target, ":ok", timeout, report.Output, cancellation);
+        CommandEnd end;
+        try
+        {
+            end = await script.EvalAsync(target, ":ok", timeout, report.Output, cancellation);
+        }
+        catch (OperatorException exception)
+        {
+            // The host's env file; the other findings are told all the same.
+            return new PreflightFinding("runtime-config", false, exception.Error.Message);
+        }
+
         if (end.Succeeded) return new PreflightFinding("runtime-config", true, $"config/runtime.exs evaluates, {end.Elapsed.TotalSeconds:0.0} s");
         var why = end.TimedOut ? $"no end within {timeout.TotalSeconds:0.###} s" : $"exit code {end.ExitCode}";
-        var telling = end.Tail.FirstOrDefault(l => l.Text.StartsWith("** (", StringComparison.Ordinal))?.Text ?? end.TailText(3);
+        var telling = ErrorLine.In(end.Tail) ?? end.TailText(3);
         return new PreflightFinding("runtime-config", false, $"config/runtime.exs does not evaluate in the slot's environment ({why}): {telling}");
     }
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 using Decant.Agent.Operations;
+using Decant.Agent.Supervision;
 
 namespace Decant.Agent.Elixir;
 
@@ -22,10 +22,10 @@ internal sealed record CommandEnd(int? ExitCode, TimeSpan Elapsed, IReadOnlyList
 }
 
 /// <summary>
-/// Runs one command of a release (<c>bin/app eval</c>, <c>rpc</c>, <c>stop</c>) to its end. It runs in a session of its own (setsid(1)), so
-/// that a deadline ends the whole of it: the script, the VM and what that started.
+/// Runs one command of a release (<c>bin/app eval</c>, <c>rpc</c>, <c>stop</c>) to its end. It runs in a session of its own (setsid(1)). A
+/// deadline ends the whole of it: the script, the VM and what that started (<see cref="CommandTree"/>).
 /// </summary>
-internal static partial class ReleaseCommand
+internal static class ReleaseCommand
 {
     /// <summary>How many of the last lines are kept.</summary>
     public const int TailLines = 50;
@@ -41,8 +41,9 @@ internal static partial class ReleaseCommand
     /// <param name="arguments">Each one is one element of argv: no shell sees them.</param>
     /// <param name="environment">All of it.</param>
     /// <param name="directory">Working directory.</param>
-    /// <param name="timeout">Deadline; then SIGTERM and, 2 s later, SIGKILL to all of it.</param>
+    /// <param name="timeout">Deadline; then SIGTERM and, 2 s later at most, SIGKILL to all of it.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="started">Told the process that leads its session.</param>
     /// <param name="line">Called for each line as it comes, from one thread at a time.</param>
     /// <param name="cancellation">Ends it as the deadline does, and throws.</param>
     public static async Task<CommandEnd> RunAsync(
@@ -52,6 +53,7 @@ internal static partial class ReleaseCommand
         string directory,
         TimeSpan timeout,
         TimeProvider time,
+        Action<ProcessIdentity>? started,
         Action<OutputLine>? line,
         CancellationToken cancellation)
     {
@@ -68,6 +70,7 @@ internal static partial class ReleaseCommand
         var began = time.GetTimestamp();
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{script} did not start");
         process.StandardInput.Close();
+        TellStarted(process.Id, started);
         var tail = new Queue<OutputLine>();
         var gate = new Lock();
         void Take(OutputLine taken)
@@ -89,16 +92,34 @@ internal static partial class ReleaseCommand
         var ended = await EndsWithinAsync(exited, timeout, time, cancellation);
         if (!ended)
         {
-            // setsid did not fork (it is no group leader), so the session has its pid, and so has the process group.
-            SignalSession(process.Id, SigTerm);
-            if (!await EndsWithinAsync(exited, TermGrace, time, CancellationToken.None)) SignalSession(process.Id, SigKill);
+            // setsid did not fork (it is no group leader), so the session has its pid.
+            var tree = new CommandTree(process.Id);
+            tree.Signal(SigTerm);
+            await EndsWithinAsync(exited, TermGrace, time, CancellationToken.None);
+            tree.Signal(SigKill);
             await exited;
         }
 
         // A grandchild that went on (a daemon of the release's own) may hold the pipes: its output is not waited for.
         if (!await EndsWithinAsync(readers, PipeGrace, time, CancellationToken.None)) await reading.CancelAsync();
-        cancellation.ThrowIfCancellationRequested();
+        // One that ended before it was cancelled has ended: a migration that is done must not be called cancelled.
+        if (!ended) cancellation.ThrowIfCancellationRequested();
         lock (gate) return new CommandEnd(ended ? process.ExitCode : null, time.GetElapsedTime(began), [.. tail]);
+    }
+
+    private static void TellStarted(int pid, Action<ProcessIdentity>? started)
+    {
+        if (started is null || ProcessIdentity.Of(pid) is not { } leader) return;
+        try
+        {
+            started(leader);
+        }
+        catch
+        {
+            // Who must find it again cannot, so it must not go on.
+            new CommandTree(pid).Signal(SigKill);
+            throw;
+        }
     }
 
     private static async Task<bool> EndsWithinAsync(Task task, TimeSpan limit, TimeProvider time, CancellationToken cancellation)
@@ -147,34 +168,4 @@ internal static partial class ReleaseCommand
 
         if (line.Length > 0) take(new OutputLine(line.ToString(), isError));
     }
-
-    private static void SignalSession(int leader, int signal)
-    {
-        // A member that ended in between is no error: that is what is wanted.
-        foreach (var member in SessionMembers(leader)) _ = Kill(member, signal);
-    }
-
-    /// <summary>Processes of a session: field 6 of /proc/pid/stat (proc(5)).</summary>
-    private static IEnumerable<int> SessionMembers(int session)
-    {
-        foreach (var entry in Directory.EnumerateDirectories("/proc"))
-        {
-            if (!int.TryParse(Path.GetFileName(entry), out var pid)) continue;
-            string stat;
-            try
-            {
-                stat = File.ReadAllText(Path.Combine(entry, "stat"));
-            }
-            catch (IOException)
-            {
-                continue;
-            }
-
-            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            if (int.Parse(fields[3], System.Globalization.CultureInfo.InvariantCulture) == session) yield return pid;
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
 }

@@ -1,6 +1,7 @@
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.Supervision;
 using Decant.Names;
 
 namespace Decant.Agent.Elixir;
@@ -11,30 +12,45 @@ internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories
     /// <summary>Evaluates an expression in a VM of its own, without starting the app; config/runtime.exs is evaluated first.</summary>
     public Task<CommandEnd> EvalAsync(
         ReleaseInSlot target, string expression, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
-        => RunAsync(target, ["eval", expression], timeout, line, cancellation);
+        => EvalAsync(target, expression, timeout, started: null, line, cancellation);
+
+    /// <summary>The same, for who must find its process again.</summary>
+    public Task<CommandEnd> EvalAsync(
+        ReleaseInSlot target,
+        string expression,
+        TimeSpan timeout,
+        Action<ProcessIdentity>? started,
+        Action<OutputLine>? line,
+        CancellationToken cancellation)
+        => RunAsync(target, ["eval", expression], timeout, started, line, cancellation);
 
     /// <summary>Evaluates an expression in the running node of the slot.</summary>
     public Task<CommandEnd> RpcAsync(
         ReleaseInSlot target, string expression, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
-        => RunAsync(target, ["rpc", expression], timeout, line, cancellation);
+        => RunAsync(target, ["rpc", expression], timeout, null, line, cancellation);
 
     /// <summary>
     /// Asks the running node to stop. Returns when the node has been told, about a second before its process is gone: wait for that, not for this.
     /// </summary>
     public Task<CommandEnd> StopAsync(ReleaseInSlot target, TimeSpan timeout, CancellationToken cancellation)
-        => RunAsync(target, ["stop"], timeout, null, cancellation);
+        => RunAsync(target, ["stop"], timeout, null, null, cancellation);
 
     private Task<CommandEnd> RunAsync(
-        ReleaseInSlot target, IReadOnlyList<string> arguments, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
-        => ReleaseCommand.RunAsync(
-            target.Release.Script,
-            arguments,
-            environments.Of(target.Key, target.Spec, target.Release, target.Deployment),
-            directories.Of(target.Key),
-            timeout,
-            time,
-            line,
-            cancellation);
+        ReleaseInSlot target,
+        IReadOnlyList<string> arguments,
+        TimeSpan timeout,
+        Action<ProcessIdentity>? started,
+        Action<OutputLine>? line,
+        CancellationToken cancellation)
+    {
+        var environment = new Dictionary<string, string>(environments.Of(target.Key, target.Spec, target.Release, target.Deployment))
+        {
+            // A command's VM that fails leaves no dump (erl(1)): it would be taken for one of the instance that runs in the slot.
+            ["ERL_CRASH_DUMP_SECONDS"] = "0",
+        };
+        return ReleaseCommand.RunAsync(
+            target.Release.Script, arguments, environment, directories.Of(target.Key), timeout, time, started, line, cancellation);
+    }
 }
 
 /// <summary>A staged release in a slot: what a command of its script runs for.</summary>

@@ -22,18 +22,20 @@ internal sealed class SharedLibraries(TimeProvider time)
         if (files.Count == 0) return new PreflightFinding("shared-libraries", true, "the release has no native code of its own");
 
         var missing = new HashSet<string>();
-        await ReleaseCommand.RunAsync(
+        var end = await ReleaseCommand.RunAsync(
             "/usr/bin/ldd",
             files,
             new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LANG"] = "C.UTF-8" },
             release.Root,
             Limit,
             time,
+            started: null,
             line =>
             {
                 if (IsMissing(line.Text)) missing.Add(line.Text.Trim());
             },
             cancellation);
+        if (end.TimedOut) return new PreflightFinding("shared-libraries", false, $"ldd did not end within {Limit.TotalSeconds:0} s");
         return missing.Count == 0
             ? new PreflightFinding("shared-libraries", true, $"all that {files.Count} native files need is there")
             : new PreflightFinding(

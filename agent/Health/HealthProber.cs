@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Decant.Agent.Elixir;
+using Decant.Errors;
 
 namespace Decant.Agent.Health;
 
@@ -47,6 +48,11 @@ internal sealed class HealthProber(ReleaseScript script, TimeProvider time) : ID
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             return (exception.InnerException ?? exception).Message;
+        }
+        catch (OperatorException exception)
+        {
+            // The slot's environment cannot be made: nobody can be asked.
+            return exception.Error.Message;
         }
     }
 

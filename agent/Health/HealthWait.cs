@@ -17,6 +17,9 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
 {
     private const int TailLines = 10;
 
+    /// <summary>A VM that dies closes its ports first: its end, which says more, is given this long to be seen.</summary>
+    private static readonly TimeSpan DeathGrace = TimeSpan.FromSeconds(1);
+
     /// <summary>Waits.</summary>
     /// <exception cref="Errors.OperatorException">INSTANCE_EXITED, NOT_HEALTHY, WRONG_RELEASE, NOT_RUNNING.</exception>
     public async Task<Healthy> RunAsync(
@@ -31,8 +34,9 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
             var began = time.GetTimestamp();
             var thresholds = await UntilHealthyAsync(slot, run, wanted, check, patience, report, cancellation);
             var healthyAfter = time.GetElapsedTime(began);
-            await UntilProvenAsync(slot, run, wanted, check, thresholds, patience, report, cancellation);
+            thresholds = await UntilProvenAsync(slot, run, wanted, check, thresholds, patience, report, cancellation);
             var verified = await VerifiedAsync(verifying, slot, run, wanted, patience, cancellation);
+            slot.TakeHealth(run, thresholds.Seen);
             store.MarkKnownGood(wanted.Key.App, wanted.Release.Id, time.GetUtcNow());
             return new Healthy(healthyAfter, verified);
         }
@@ -85,7 +89,7 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
         }
     }
 
-    private async Task UntilProvenAsync(
+    private async Task<HealthThresholds> UntilProvenAsync(
         InstanceSlot slot,
         InstanceRun run,
         ReleaseInSlot wanted,
@@ -102,9 +106,12 @@ internal sealed class HealthWait(HealthProber prober, RunningVerification verifi
             var before = thresholds.Seen;
             thresholds = thresholds.After(await ProbeAsync(run, wanted, check, cancellation));
             if (thresholds.Seen.LastFailure != before.LastFailure) report.Health(thresholds.Seen);
-            if (!thresholds.Seen.IsHealthy)
-                throw InstanceErrors.DidNotStayHealthy(wanted.Key, wanted.Release.Id, thresholds.Seen.LastFailure, slot.LastLines(TailLines));
+            if (thresholds.Seen.IsHealthy) continue;
+            await PauseAsync(run, wanted, DeathGrace, cancellation);
+            throw InstanceErrors.DidNotStayHealthy(wanted.Key, wanted.Release.Id, thresholds.Seen.LastFailure, slot.LastLines(TailLines));
         }
+
+        return thresholds;
     }
 
     private async Task<RunningRelease> VerifiedAsync(

@@ -21,7 +21,7 @@ internal sealed class RunningVerification(ReleaseScript script, Epmd epmd, TimeP
     /// <exception cref="Errors.OperatorException">WRONG_RELEASE.</exception>
     public async Task<RunningRelease> VerifyAsync(ReleaseInSlot wanted, InstanceRun run, CancellationToken cancellation)
     {
-        var found = wanted.Spec.Distribution ? await AskNodeAsync(wanted, cancellation) : ReadProcess(run);
+        var found = wanted.Spec.Distribution ? await AskNodeAsync(wanted, cancellation) : await ReadProcessAsync(run, cancellation);
         var root = Path.GetFullPath(wanted.Release.Root);
         if (found.Version != wanted.Release.Id.Version.Value || Path.GetFullPath(found.Root) != root)
         {
@@ -45,15 +45,35 @@ internal sealed class RunningVerification(ReleaseScript script, Epmd epmd, TimeP
         }
     }
 
-    private static RunningRelease ReadProcess(InstanceRun run)
+    private async Task<RunningRelease> ReadProcessAsync(InstanceRun run, CancellationToken cancellation)
     {
-        var environment = File.ReadAllText($"/proc/{run.Process.Identity.Pid}/environ")
-            .Split('\0', StringSplitOptions.RemoveEmptyEntries)
+        while (true)
+        {
+            if (TryReadProcess(run.Process.Identity.Pid) is { } found) return found;
+            await Task.Delay(Pause, time, cancellation);
+        }
+    }
+
+    /// <summary>Null: the process is still the script, which has not become the VM yet, or it is gone.</summary>
+    private static RunningRelease? TryReadProcess(int pid)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText($"/proc/{pid}/environ");
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+
+        var environment = text.Split('\0', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split('=', 2))
             .Where(parts => parts.Length == 2)
             .GroupBy(parts => parts[0])
             .ToDictionary(g => g.Key, g => g.Last()[1]);
-        return new RunningRelease(
-            environment.GetValueOrDefault("RELEASE_VSN", "unknown"), environment.GetValueOrDefault("RELEASE_ROOT", "/unknown"), "", "process");
+        return environment.TryGetValue("RELEASE_VSN", out var version) && environment.TryGetValue("RELEASE_ROOT", out var root)
+            ? new RunningRelease(version, root, "", "process")
+            : null;
     }
 }

@@ -20,12 +20,12 @@ internal sealed partial class InstanceSlot
             {
                 // It died meanwhile, and need not come back.
                 CancelRestart();
-                if (record.Wanted) Save(record with { Wanted = false, Retirement = null });
+                if (record.Wanted) Change(r => r with { Wanted = false, Retirement = null });
                 return new Done(Unchanged: true);
             }
 
             var retirement = new Retirement(parts.Time.GetUtcNow() + keep, deadlines);
-            Save(record with { Retirement = retirement });
+            Change(r => r with { Retirement = retirement });
             ScheduleRetirement(retirement);
             LogRetires(Key, retirement.At);
             return new Done();
@@ -46,7 +46,7 @@ internal sealed partial class InstanceSlot
             if (Run is not { Ended.IsCompleted: false }) throw InstanceErrors.NotRunning(Key);
             if (record.Retirement is null) return new Done(Unchanged: true);
             CancelRetirement();
-            Save(record with { Retirement = null });
+            Change(r => r with { Retirement = null });
             return new Done();
         }
         finally

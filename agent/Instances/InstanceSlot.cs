@@ -2,6 +2,7 @@ using Decant.Agent.Elixir;
 using Decant.Agent.Health;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.Supervision;
 using Decant.Names;
 
 namespace Decant.Agent.Instances;
@@ -25,6 +26,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     private CancellationTokenSource restarting = new();
     private CancellationTokenSource retiring = new();
     private bool stopping;
+    private bool disposed;
 
     /// <summary>App and slot.</summary>
     public InstanceKey Key => record.Key;
@@ -48,8 +50,8 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         }
     }
 
-    /// <summary>The last lines of its output.</summary>
-    public IReadOnlyList<string> LastLines(int count) => [.. parts.Supervisor.Log(Key).LastLines(count).Select(l => l.Text)];
+    /// <summary>The last lines that what runs now has printed; of whatever ran last when nothing does.</summary>
+    public IReadOnlyList<string> LastLines(int count) => LastLines(count, Run?.Process.StartedAt);
 
     /// <summary>Takes over what runs since before this agent started, or starts again what should run and does not.</summary>
     public async Task ResumeAsync(CancellationToken cancellation)
@@ -66,12 +68,12 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             }
 
             // One without traffic that died is not missed by anybody.
-            if (record.Retirement is not null) Save(record with { Wanted = false, Retirement = null });
+            if (record.Retirement is not null) Change(r => r with { Wanted = false, Retirement = null });
             if (!record.Wanted) return;
             var exit = parts.Supervisor.LastExit(Key);
-            var report = Report(exit?.ExitCode, exit?.At ?? parts.Time.GetUtcNow());
+            var report = Report(exit ?? new ProcessExit(null, parts.Time.GetUtcNow()), since: null);
             LogFoundDead(Key, report.Describe());
-            lock (gate) record = record with { LastExit = report, Restarts = record.Restarts + 1 };
+            Change(r => r with { LastExit = report, Restarts = r.Restarts + 1 });
             ScheduleRestart(TimeSpan.Zero);
         }
         finally
@@ -92,17 +94,18 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
                 if (present.Process.Release != wanted.Release || !record.Spec.IsSameAs(wanted.Spec))
                     throw InstanceErrors.SlotOccupied(Key, present.Process.Release);
                 CancelRetirement();
-                Save(wanted with { Restarts = record.Restarts, LastExit = record.LastExit });
+                Change(r => wanted with { Restarts = r.Restarts, LastExit = r.LastExit });
                 return new Started(present.Process.Identity.Pid, present.Process.Identity.StartTicks, Unchanged: true);
             }
 
+            await CheckRoomAsync(wanted, report, cancellation);
+            // From here on this start is what the slot is for, not the one that it backs off from.
             CancelRestart();
             CancelRetirement();
-            await CheckRoomAsync(wanted, report, cancellation);
             backoff = new Backoff(parts.Restart, 0);
             // Written before it is done: an agent that dies in between finds what it was to do.
-            Save(wanted);
-            var started = await LaunchAsync(release, cancellation);
+            Change(_ => wanted);
+            var started = await FirstLaunchAsync(release, cancellation);
             report.Message($"started pid {started.Process.Identity.Pid}");
             return new Started(started.Process.Identity.Pid, started.Process.Identity.StartTicks);
         }
@@ -127,12 +130,32 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         }
     }
 
+    /// <summary>
+    /// Somebody else has checked this run's health: that counts at once, so that a host which a deployment has just called healthy is so to
+    /// whoever asks next. The slot's own checks go on from there.
+    /// </summary>
+    public void TakeHealth(InstanceRun checkedRun, HealthSeen seen)
+    {
+        lock (gate)
+        {
+            if (run == checkedRun && health is { } before) health = before with { Seen = seen };
+        }
+    }
+
     /// <summary>The agent stops: what runs goes on, nobody watches it any more.</summary>
     public void Dispose()
     {
+        InstanceRun? left;
+        lock (gate)
+        {
+            if (disposed) return;
+            disposed = true;
+            (left, run) = (run, null);
+        }
+
         CancelRestart();
         CancelRetirement();
-        Run?.Dispose();
+        left?.Dispose();
         changing.Dispose();
         restarting.Dispose();
         retiring.Dispose();
@@ -142,7 +165,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     private async Task<Stopped> StopPresentAsync(StopDeadlines deadlines, IOperationReport report, CancellationToken cancellation)
     {
         CancelRestart();
-        Save(record with { Wanted = false, Retirement = null });
+        Change(r => r with { Wanted = false, Retirement = null });
         if (Run is not { } present || present.Ended.IsCompleted) return new Stopped(StopMeans.NotRunning, TimeSpan.Zero, null);
         SetStopping(true);
         try
@@ -167,6 +190,20 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         report.Message($"waiting until epmd has let go of the name {wanted.Spec.Node}");
         if (!await parts.Epmd.WaitUntilFreeAsync(wanted.Spec.Node, NameGrace, cancellation))
             throw InstanceErrors.NodeNameInUse(Key, wanted.Spec.Node.ToString());
+    }
+
+    /// <summary>A start that fails is told to its caller, who decides what next: it is not tried again behind his back.</summary>
+    private async Task<InstanceRun> FirstLaunchAsync(StagedRelease release, CancellationToken cancellation)
+    {
+        try
+        {
+            return await LaunchAsync(release, cancellation);
+        }
+        catch
+        {
+            Change(r => r with { Wanted = false });
+            throw;
+        }
     }
 
     private async Task<InstanceRun> LaunchAsync(StagedRelease release, CancellationToken cancellation)
@@ -196,7 +233,9 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     private async Task WatchEndAsync(InstanceRun watched)
     {
         var exit = await watched.Process.Exited;
-        var report = Report(exit.ExitCode, exit.At);
+        // Not when this agent has stopped watching: the end is then for the next one to tell.
+        if (Run != watched) return;
+        var report = Report(exit, watched.Process.StartedAt);
         var ran = report.At - watched.Process.StartedAt;
         TimeSpan? restartAfter = null;
         lock (gate)
@@ -207,7 +246,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             var died = record is { Wanted: true, Retirement: null } && !stopping;
             if (record.Retirement is not null) record = record with { Wanted = false, Retirement = null };
             record = record with { LastExit = report, Restarts = died ? record.Restarts + 1 : record.Restarts };
-            parts.Store.Save(record);
+            TrySave();
             if (died)
             {
                 backoff = backoff.After(ran);
@@ -257,6 +296,8 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         CancellationToken cancelled;
         lock (gate)
         {
+            // Stopped, or started by an operation, since it died.
+            if (!record.Wanted || run is not null) return;
             restarting.Dispose();
             restarting = new CancellationTokenSource();
             cancelled = restarting.Token;
@@ -289,10 +330,12 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             if (record.Spec.Distribution) await parts.Epmd.WaitUntilFreeAsync(record.Spec.Node, NameGrace, cancellation);
             await LaunchAsync(release, cancellation);
         }
-        catch (Errors.OperatorException exception)
+#pragma warning disable CA1031 // Whatever went wrong (a full disk, a program that is just being replaced), an instance that should run is tried again.
+        catch (Exception exception) when (exception is not OperationCanceledException)
+#pragma warning restore CA1031
         {
             backoff = backoff.After(TimeSpan.Zero);
-            LogNotRestarted(Key, exception.Error.Message, backoff.Wait);
+            LogNotRestarted(Key, exception.Message, backoff.Wait);
             ScheduleRestart(backoff.Wait);
         }
         finally
@@ -310,10 +353,28 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         }
     }
 
-    private void Save(InstanceRecord changed)
+    private void Change(Func<InstanceRecord, InstanceRecord> change)
     {
-        lock (gate) record = changed;
-        parts.Store.Save(changed);
+        lock (gate)
+        {
+            record = change(record);
+            parts.Store.Save(record);
+        }
+    }
+
+    /// <summary>Writes down that it died. That this fails must not keep it from being started again.</summary>
+    private void TrySave()
+    {
+        try
+        {
+            parts.Store.Save(record);
+        }
+#pragma warning disable CA1031 // LiteDB has many ways to say that the disk is full.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            LogNotSaved(exception, Key);
+        }
     }
 
     private void SetStopping(bool value)
@@ -321,7 +382,22 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         lock (gate) stopping = value;
     }
 
-    private ExitReport Report(int? code, DateTimeOffset at) => new(code, at, LastLines(TailLines), parts.CrashDumps.Collect(Key, at));
+    private ExitReport Report(ProcessExit exit, DateTimeOffset? since)
+    {
+        try
+        {
+            return new ExitReport(exit.ExitCode, exit.At, LastLines(TailLines, since), parts.CrashDumps.Collect(Key, exit.At));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            LogNoDetails(exception, Key);
+            return new ExitReport(exit.ExitCode, exit.At, [], CrashDump: null);
+        }
+    }
+
+    /// <summary>The log goes on from one run to the next: what an earlier run printed explains nothing about this one.</summary>
+    private IReadOnlyList<string> LastLines(int count, DateTimeOffset? since)
+        => [.. parts.Supervisor.Log(Key).LastLines(count).Where(l => since is null || l.At >= since).Select(l => l.Text)];
 
     private InstanceState State() => (run, restartAt, health) switch
     {
@@ -359,4 +435,10 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
 
     [LoggerMessage(406, LogLevel.Error, "{Key} could not be started again: {Reason}; next attempt in {Wait}")]
     private partial void LogNotRestarted(InstanceKey key, string reason, TimeSpan wait);
+
+    [LoggerMessage(407, LogLevel.Error, "{Key} has ended, but that could not be written to the agent's database")]
+    private partial void LogNotSaved(Exception exception, InstanceKey key);
+
+    [LoggerMessage(408, LogLevel.Warning, "{Key} has ended, but its last lines and its crash dump could not be read")]
+    private partial void LogNoDetails(Exception exception, InstanceKey key);
 }

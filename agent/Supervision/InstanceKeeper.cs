@@ -31,7 +31,7 @@ internal static partial class InstanceKeeper
         var order = await JsonSerializer.DeserializeAsync(input, KeeperJson.Default.KeeperOrder);
         if (order is null) return 2;
         using var log = new LogWriter(order.LogDirectory, order.LogBytes, order.LogFiles, TimeProvider.System);
-        Process release;
+        Process? release = null;
         KeptInstance kept;
         try
         {
@@ -42,6 +42,13 @@ internal static partial class InstanceKeeper
         }
         catch (Exception exception) when (exception is IOException or System.ComponentModel.Win32Exception or UnauthorizedAccessException)
         {
+            // What nobody can find again must not run.
+            if (release is not null)
+            {
+                release.Kill(entireProcessTree: true);
+                await release.WaitForExitAsync();
+            }
+
             await AnswerAsync(new KeeperAnswer { Problem = exception.Message });
             return 1;
         }

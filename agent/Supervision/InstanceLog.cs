@@ -41,9 +41,12 @@ internal sealed class InstanceLog(string directory)
         using var watcher = new FileSystemWatcher(directory) { NotifyFilter = NotifyFilters.FileName | NotifyFilters.Size | NotifyFilters.LastWrite };
         watcher.Changed += (_, _) => changes.Writer.TryWrite(true);
         watcher.Created += (_, _) => changes.Writer.TryWrite(true);
+        // The kernel's queue overflowed: something has changed.
+        watcher.Error += (_, _) => changes.Writer.TryWrite(true);
         watcher.EnableRaisingEvents = true;
 
-        var next = Math.Max(LogSegments.NextLine(directory) - tail, 0);
+        // Lines that were deleted before this reader came are not lines that it lost.
+        var next = Math.Max(LogSegments.NextLine(directory) - tail, LogSegments.OldestLine(directory));
         var position = new LogPosition(directory);
         while (true)
         {

@@ -25,6 +25,9 @@ internal static class LogSegments
     public static long NextLine(string directory)
         => In(directory) is [.., var last] ? last.FirstLine + CountLines(last.Path) : 0;
 
+    /// <summary>The number of the first line that is still there.</summary>
+    public static long OldestLine(string directory) => In(directory) is [var first, ..] ? first.FirstLine : 0;
+
     private static long Parse(string path)
         => long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1;
 

@@ -84,7 +84,9 @@ internal static class DeployCommands
     public static Command CreateRollback(CommandSession session)
     {
         var command = new OperatorCommand(
-            "rollback", "Take every host back to its last good release (migrations are not undone)", "decant rollback --to 1.4.1") { To };
+            "rollback",
+            "Undo a deployment that did not end, or take every host back to its last good release (migrations are not undone)",
+            "decant rollback --to 1.4.1") { To };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
             used =>

@@ -47,6 +47,10 @@ internal sealed record DeploymentRecord(
 {
     /// <summary>The part that is planned when it goes on.</summary>
     public DeploymentScope Scope => new(Only?.ToHashSet(), Canary);
+
+    /// <summary>It neither ended well nor is all as it was before: it can be resumed, or undone.</summary>
+    public bool IsUnfinished => Status is DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted
+        or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion;
 }
 
 /// <summary>A manifest's text and where it was read.</summary>

@@ -26,5 +26,5 @@ internal sealed record DeployRequest(
 /// <summary>Hosts are to go back to what they ran before.</summary>
 /// <param name="Source">The manifest's text, kept with the deployment.</param>
 /// <param name="Manifest">The same, read.</param>
-/// <param name="To">Version that every host goes to; null: on each host the newest known-good release that does not run.</param>
+/// <param name="To">Version that every host goes to; null: see <see cref="WayBack"/>.</param>
 internal sealed record RollbackRequest(ManifestSource Source, DeploymentManifest Manifest, ReleaseVersion? To);

@@ -53,8 +53,9 @@ internal sealed class DeploymentService(
         using var turn = AppLock.Take(state, manifest.App, $"rolling {manifest.App} back", time);
         var fleet = fleets(null);
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
+        var last = journal.List(manifest.App, 1) is [var newest] ? newest : null;
         var result = request.To is null
-            ? Planner.MakeRollbackToLastGood(manifest, survey.Fleet)
+            ? WayBack.Plan(manifest, survey, last, last is null ? [] : journal.StepsOf(last.Id))
             : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey));
         var plan = PlanOf(result);
         if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
@@ -222,7 +223,7 @@ internal sealed class DeploymentService(
         if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
         return PlanOf(record.Intent == PlanIntent.Deploy
             ? Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)
-            : Planner.MakeRollback(manifest, survey.Fleet, [.. record.Cutovers.Select(c => new HostRollback(c.Host, c.To, "was to go back"))]));
+            : WayBack.Finish(manifest, survey, record));
     }
 
     private static List<HostRollback> BackTo(ReleaseVersion version, DeploymentManifest manifest, FleetSurvey survey)
@@ -267,7 +268,7 @@ internal sealed class DeploymentService(
 
     private OperatorError? WhyNotResumable(DeploymentRecord record)
     {
-        if (record.Status is not (DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion))
+        if (!record.IsUnfinished)
             return NotResumable($"deployment {record.Id} is over: {record.Status}", "deploy again instead");
         return journal.List(record.App, 1)[0].Id is var last && last != record.Id
             ? NotResumable($"{record.App} was changed since by deployment {last}", "deploy again instead: it takes up what is missing")

@@ -66,7 +66,7 @@ internal sealed class OutcomeReport(
         DeploymentStatus.Stopped or DeploymentStatus.Aborted => $"`{Resume}` goes on",
         DeploymentStatus.AwaitingPromotion => $"`decant promote {run.Id}` goes on with the rest, `decant abort {run.Id}` rolls back",
         DeploymentStatus.FailedPartly when fault is not null => $"make room for or repair the journal, then `{Resume}`",
-        DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes every host back; `decant show {run.Id}` has each step",
+        DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes back the hosts that were touched; `decant show {run.Id}` has each step",
         DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack when failures.Count > 0 && failures[0].Error.WhatNext.Length > 0
             => $"{failures[0].Error.WhatNext}; `decant show {run.Id}` has each step",
         DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack => $"`decant show {run.Id}` has each step",

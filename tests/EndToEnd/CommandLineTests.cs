@@ -52,7 +52,7 @@ public class CommandLineTests
         Assert.Multiple(() =>
         {
             Assert.That(nothing.ExitCode, Is.Zero, nothing.Everything);
-            Assert.That(nothing.Output, Does.Contain("nothing to do"));
+            Assert.That(nothing.Output, Does.Contain("nothing to do"), fleet.AgentLogs());
             Assert.That(back.ExitCode, Is.Zero, back.Everything);
             Assert.That(back.Output, Does.Contain("2 of 2 hosts in 2 waves").And.Contain("wave 2 of 2").And.Contain("once, on web1: Demo.Release.migrate()"));
         });

@@ -15,11 +15,15 @@ internal sealed class RecordedReport : IOperationReport
 
     public ConcurrentQueue<int> Sessions { get; } = [];
 
+    public ConcurrentQueue<OutputLine> Lines { get; } = [];
+
+    public ConcurrentQueue<HealthSeen> Seen { get; } = [];
+
     public void Message(string text) => Messages.Enqueue(text);
 
-    public void Output(OutputLine line) => throw new NotSupportedException();
+    public void Output(OutputLine line) => Lines.Enqueue(line);
 
     public void Draining(int sessions, TimeSpan elapsed) => Sessions.Enqueue(sessions);
 
-    public void Health(HealthSeen seen) => throw new NotSupportedException();
+    public void Health(HealthSeen seen) => Seen.Enqueue(seen);
 }

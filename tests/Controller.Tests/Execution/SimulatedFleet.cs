@@ -38,6 +38,9 @@ internal sealed class SimulatedFleet : IFleet
     /// <summary>Steps that took effect, in order, by key.</summary>
     public List<string> Done { get; } = [];
 
+    /// <summary>A good release from before the one that runs at first; null: there is none.</summary>
+    public ReleaseId? Earlier { get; set; }
+
     /// <summary>Hosts that were served at every balancer, when they were fewest.</summary>
     public int FewestInRotation { get; private set; }
 
@@ -66,9 +69,10 @@ internal sealed class SimulatedFleet : IFleet
         if (dead.Contains(host.Agent)) return Task.FromResult<HostObservation>(new HostObservation.Unreachable(Gone(host.Name)));
         var it = hosts[host.Name];
         var staged = new HashSet<ReleaseId>(it.Staged) { before };
+        if (Earlier is not null) staged.Add(Earlier);
         return Task.FromResult<HostObservation>(new HostObservation.Seen(
             staged,
-            RunningOn(host.Name) == before ? null : before,
+            RunningOn(host.Name) == before ? Earlier : before,
             [.. it.Instances.Select(i => new RunningInstance(i.Value.Release, i.Value.Healthy, i.Value.Slot, i.Value.Retiring))]));
     }
 

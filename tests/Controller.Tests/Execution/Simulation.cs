@@ -11,6 +11,7 @@ namespace Decant.Controller.Tests.Execution;
 /// <summary>A deployment of 2.0.0 over 1.0.0 on simulated hosts, with the real planner, executor and journal.</summary>
 internal sealed class Simulation : IDisposable
 {
+    public static readonly ReleaseId Older = Release("0.9.0", '0');
     public static readonly ReleaseId Old = Release("1.0.0", '1');
     public static readonly ReleaseId New = Release("2.0.0", '2');
 
@@ -65,8 +66,8 @@ internal sealed class Simulation : IDisposable
 
     public DeploymentOutcome Abort(DeploymentId id) => Turns.Run(Service.AbortAsync(Journal.Find(id)!, Manifest, new StopSignal()));
 
-    public DeploymentOutcome Rollback() => Turns.Run(Service.RollbackAsync(
-        new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null), new StopSignal()));
+    public DeploymentOutcome Rollback(StopSignal? stop = null) => Turns.Run(Service.RollbackAsync(
+        new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null), stop ?? new StopSignal()));
 
     public void Dispose()
     {

@@ -8,7 +8,7 @@ internal sealed class RunningProgram : IAsyncDisposable
 {
     private readonly Process process;
     private readonly StringBuilder output = new();
-    private readonly List<(string Text, TaskCompletionSource<string> Seen)> awaited = [];
+    private readonly List<(Func<string, bool> IsIt, TaskCompletionSource<string> Seen)> awaited = [];
 
     private RunningProgram(Process process)
     {
@@ -46,15 +46,19 @@ internal sealed class RunningProgram : IAsyncDisposable
     }
 
     /// <summary>Waits until the program prints a line with this text; fails when it ends before that.</summary>
-    public async Task<string> WaitForLineAsync(string text, CancellationToken cancellation)
+    public Task<string> WaitForLineAsync(string text, CancellationToken cancellation) => WaitForLineAsync(text, "", cancellation);
+
+    /// <summary>The same, for a line that has both texts.</summary>
+    public async Task<string> WaitForLineAsync(string text, string another, CancellationToken cancellation)
     {
         var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (output)
         {
-            var line = output.ToString().Split('\n').FirstOrDefault(l => l.Contains(text, StringComparison.Ordinal));
-            if (line is not null) return line;
-            awaited.Add((text, seen));
+            if (output.ToString().Split('\n').FirstOrDefault(IsIt) is { } line) return line;
+            awaited.Add((IsIt, seen));
         }
+
+        bool IsIt(string line) => line.Contains(text, StringComparison.Ordinal) && line.Contains(another, StringComparison.Ordinal);
 
         var exit = process.WaitForExitAsync(cancellation);
         if (await Task.WhenAny(seen.Task, exit) == seen.Task) return await seen.Task;
@@ -97,9 +101,9 @@ internal sealed class RunningProgram : IAsyncDisposable
         lock (output)
         {
             output.Append(line).Append('\n');
-            foreach (var (text, seen) in awaited)
+            foreach (var (isIt, seen) in awaited)
             {
-                if (line.Contains(text, StringComparison.Ordinal)) seen.TrySetResult(line);
+                if (isIt(line)) seen.TrySetResult(line);
             }
         }
     }

@@ -1,3 +1,5 @@
+using Decant.Load;
+
 namespace Decant.EndToEnd.Harness;
 
 /// <summary>Hosts with agents, a balancer in front of them and a manifest, all of the test's own.</summary>
@@ -90,9 +92,12 @@ internal sealed class TestFleet : IAsyncDisposable
     public Task<CommandResult> DecantAsync(CancellationToken cancellation, params string[] arguments)
         => CommandResult.RunAsync(Programs.Decant, arguments, cancellation, ControllerEnvironment, Directory);
 
-    /// <summary>Starts the controller and goes on.</summary>
+    /// <summary>
+    /// Starts the controller and goes on. Ctrl-C reaches it even where the tests run in the background of a shell that lets its children
+    /// ignore it.
+    /// </summary>
     public RunningProgram StartDecant(params string[] arguments)
-        => RunningProgram.Start("/usr/bin/env", ["-C", Directory, Programs.Decant, .. arguments], ControllerEnvironment);
+        => RunningProgram.Start("/usr/bin/env", ["--default-signal=INT,TERM", "-C", Directory, Programs.Decant, .. arguments], ControllerEnvironment);
 
     /// <summary>Builds a release of the demo app and deploys it, which must succeed.</summary>
     public async Task<CommandResult> DeployedAsync(string version, CancellationToken cancellation, params string[] buildOptions)
@@ -100,6 +105,72 @@ internal sealed class TestFleet : IAsyncDisposable
         var archive = await DemoRelease.BuildAsync(version, Directory, cancellation, buildOptions);
         var result = await DecantAsync(cancellation, "deploy", archive);
         return result.ExitCode == 0 ? result : throw new TestException($"{result.Everything}\n{AgentLogs()}");
+    }
+
+    /// <summary>Sees to it that every host serves the version, all at once and without load: where a test begins.</summary>
+    public async Task ServesAsync(string version, CancellationToken cancellation)
+    {
+        WriteManifest($"batch: {Hosts.Count}");
+        await DeployedAsync(version, cancellation);
+        WriteManifest();
+    }
+
+    /// <summary>Changes a part of decant.yml that <see cref="WriteManifest"/> has no name for.</summary>
+    public void ChangeManifest(string text, string instead)
+    {
+        var manifest = File.ReadAllText(Manifest);
+        if (!manifest.Contains(text, StringComparison.Ordinal)) throw new TestException($"decant.yml has no \"{text}\"");
+        File.WriteAllText(Manifest, manifest.Replace(text, instead, StringComparison.Ordinal));
+    }
+
+    /// <summary>A steady mixed load through the balancer while something is done; the account of every request.</summary>
+    /// <param name="during">Done while the load goes on; the load is steady when it begins, and goes on a little after it.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <param name="slow">How long slow answers take: what a drain waits for.</param>
+    public async Task<LoadReport> UnderLoadAsync(Func<LoadRun, Task> during, CancellationToken cancellation, TimeSpan? slow = null)
+    {
+        var load = LoadRun.Start(new LoadOptions(
+            Balancer.Url, FastRate: 120, NewConnectionRate: 40, SlowRate: 3, SlowTime: slow ?? TimeSpan.FromSeconds(1), StreamRate: 2, UploadRate: 2));
+        LoadReport report;
+        try
+        {
+            await AnsweredAsync(load, 150, cancellation);
+            await during(load);
+            await AnsweredAsync(load, 150, cancellation);
+        }
+        finally
+        {
+            report = await load.StopAsync();
+        }
+
+        return report;
+    }
+
+    /// <summary>What each host itself says that it serves, in the manifest's order; empty where it does not answer.</summary>
+    public async Task<IReadOnlyList<string>> VersionsAsync(CancellationToken cancellation)
+    {
+        using var http = new HttpClient();
+        return await Task.WhenAll(Hosts.Select(async host =>
+        {
+            try
+            {
+                return (await http.GetStringAsync($"http://127.0.0.1:{host.AppPort}/version", cancellation)).Trim();
+            }
+            catch (HttpRequestException)
+            {
+                return "";
+            }
+        }));
+    }
+
+    /// <summary>How often a version's migration was run, by the database's own record.</summary>
+    public async Task<int> MigrationRunsAsync(string version, CancellationToken cancellation)
+    {
+        var result = await CommandResult.RunAsync(
+            "/usr/bin/sqlite3", [Database, $"SELECT count(*) FROM migration_runs WHERE by = '{version}'"], cancellation);
+        return result.ExitCode == 0
+            ? int.Parse(result.Output, System.Globalization.CultureInfo.InvariantCulture)
+            : throw new TestException(result.Everything);
     }
 
     /// <summary>What the agents logged, for failure reports.</summary>
@@ -119,6 +190,12 @@ internal sealed class TestFleet : IAsyncDisposable
         ["DECANT_STATE_DIR"] = Path.Combine(Directory, "controller"),
         ["NO_COLOR"] = "1",
     };
+
+    private static Task AnsweredAsync(LoadRun load, int more, CancellationToken cancellation)
+    {
+        var enough = load.Succeeded + more;
+        return Eventually.TrueAsync(() => Task.FromResult(load.Succeeded >= enough), $"{more} more requests succeed", cancellation);
+    }
 
     private static string Logged(TestHost host)
     {

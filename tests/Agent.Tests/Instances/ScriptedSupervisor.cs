@@ -1,0 +1,60 @@
+using Decant.Agent.Elixir;
+using Decant.Agent.Instances;
+using Decant.Agent.Supervision;
+using Decant.Names;
+
+namespace Decant.Agent.Tests.Instances;
+
+/// <summary>A supervisor whose processes live and die as the test says, by the test's clock.</summary>
+internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time) : ISupervisor
+{
+    public string Name => "scripted";
+
+    public List<Scripted> Started { get; } = [];
+
+    /// <summary>What the next start ends with instead.</summary>
+    public Exception? Failure { get; set; }
+
+    public Task<ISupervisedProcess> StartAsync(ReleaseInSlot target, CancellationToken cancellation)
+    {
+        lock (Started)
+        {
+            if (Failure is { } failure)
+            {
+                Failure = null;
+                return Task.FromException<ISupervisedProcess>(failure);
+            }
+
+            Started.Add(new Scripted(target.Release.Id, Started.Count + 1, time.GetUtcNow()));
+            return Task.FromResult<ISupervisedProcess>(Started[^1]);
+        }
+    }
+
+    public ISupervisedProcess? Adopt(InstanceKey key) => null;
+
+    public ProcessExit? LastExit(InstanceKey key) => null;
+
+    public InstanceLog Log(InstanceKey key) => new(logDirectory);
+
+    internal sealed class Scripted(ReleaseId release, int number, DateTimeOffset startedAt) : ISupervisedProcess
+    {
+        private readonly TaskCompletionSource<ProcessExit> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ProcessIdentity Identity { get; } = new(int.MaxValue, number, "scripted");
+
+        public ReleaseId Release => release;
+
+        public DateTimeOffset StartedAt => startedAt;
+
+        public Task<ProcessExit> Exited => exited.Task;
+
+        public void Die(int code, DateTimeOffset at) => exited.TrySetResult(new ProcessExit(code, at));
+
+        public void Signal(int signal) => throw new NotSupportedException();
+
+        public void Dispose()
+        {
+            // It holds nothing.
+        }
+    }
+}
