@@ -92,7 +92,7 @@ internal sealed class BalancersServiceTests
             services => services
                 .AddSingleton(new AgentConfiguration
                 {
-                    Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), b => new BalancerSettings(BalancerKind.Haproxy, b.Socket)),
+                    Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), b => (BalancerSettings)new BalancerSettings.Haproxy(b.Socket, MemberManagement.Fixed, BalancerSettings.Haproxy.DefaultMemberOptions)),
                 })
                 .AddSingleton<HostBalancers>(),
             app => app.MapGrpcService<BalancersService>());

@@ -1,3 +1,4 @@
+using Decant.Agent.Configuration;
 using Decant.Agent.Balancers;
 using Decant.Agent.Operations;
 using Decant.Errors;
@@ -163,7 +164,7 @@ internal sealed class HaproxyBalancerTests
         await Eventually.TrueAsync(async () => (await haproxy.ReadAsync("web1")).Status == "DOWN", "web1 down");
         Assert.That((await balancer.ReadBackendAsync(Web1.Backend, default)).Members[0].State, Is.EqualTo(MemberState.Draining));
 
-        var undrain = balancer.UndrainAsync(Web1, TimeSpan.FromSeconds(20), report, default);
+        var undrain = balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
         await Eventually.TrueAsync(() => report.Messages.Any(m => m.StartsWith("waiting for HAProxy's own checks to call shop/web1 up: web1 DOWN", StringComparison.Ordinal)), "a message");
         Assert.That(undrain.IsCompleted, Is.False);
         one.Healthy = true;
@@ -173,7 +174,7 @@ internal sealed class HaproxyBalancerTests
         {
             Assert.That(undrained.Status, Is.EqualTo("UP"));
             Assert.That(undrained.Unchanged, Is.False);
-            Assert.That((await balancer.UndrainAsync(Web1, TimeSpan.FromSeconds(20), report, default)).Unchanged, Is.True);
+            Assert.That((await balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default)).Unchanged, Is.True);
         }
     }
 
@@ -185,7 +186,7 @@ internal sealed class HaproxyBalancerTests
         await balancer.MaintenanceAsync(Web1, report, default);
         one.Healthy = false;
 
-        var error = await ErrorOf(balancer.UndrainAsync(Web1, TimeSpan.FromSeconds(0.7), report, default));
+        var error = await ErrorOf(balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(0.7), report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -202,7 +203,7 @@ internal sealed class HaproxyBalancerTests
         using var balancer = haproxy.Balancer();
         await balancer.DrainAsync(Web1, Within(20, others: 1), report, default);
 
-        Assert.That((await balancer.UndrainAsync(Web1, TimeSpan.FromSeconds(20), report, default)).Status, Is.EqualTo("no check"));
+        Assert.That((await balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default)).Status, Is.EqualTo("no check"));
     }
 
     [Test]
@@ -234,7 +235,7 @@ internal sealed class HaproxyBalancerTests
         using var balancer = haproxy.Balancer();
 
         var noMember = await ErrorOf(balancer.DrainAsync(Key("web3"), Within(20), report, default));
-        var noBackend = await ErrorOf(balancer.UndrainAsync(Key("web1", "shoop"), TimeSpan.FromSeconds(20), report, default));
+        var noBackend = await ErrorOf(balancer.UndrainAsync(MemberName.Parse("shoop"), new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default));
         var frontend = await ErrorOf(balancer.ReadBackendAsync(MemberName.Parse("web"), default));
 
         using (Assert.EnterMultipleScope())
@@ -340,7 +341,7 @@ internal sealed class HaproxyBalancerTests
         await balancer.DrainAsync(Web1, Within(20), report, default);
         one.Healthy = false;
         await Eventually.TrueAsync(async () => (await haproxy.ReadAsync("web1")).Status == "DOWN", "web1 down");
-        var undrain = balancer.UndrainAsync(Web1, TimeSpan.FromSeconds(20), report, default);
+        var undrain = balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
         await Eventually.TrueAsync(() => !report.Messages.IsEmpty, "a message");
 
         await haproxy.ReloadAsync();
@@ -354,7 +355,7 @@ internal sealed class HaproxyBalancerTests
     public async Task A_socket_without_level_admin_is_refused_with_what_to_change()
     {
         await using var haproxy = await RealHaproxy.StartAsync([one, two]);
-        using var balancer = new HaproxyBalancer(BalancerName.Parse("edge"), haproxy.OperatorSocket, new HaproxyTimings(), TimeProvider.System);
+        using var balancer = new HaproxyBalancer(BalancerName.Parse("edge"), new BalancerSettings.Haproxy(haproxy.OperatorSocket, MemberManagement.Fixed, BalancerSettings.Haproxy.DefaultMemberOptions), new HaproxyTimings(), TimeProvider.System);
 
         var error = await ErrorOf(balancer.DrainAsync(Web1, Within(20), report, default));
 

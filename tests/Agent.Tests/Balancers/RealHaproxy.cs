@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Decant.Agent.Balancers;
+using Decant.Agent.Configuration;
 using Decant.Names;
 
 namespace Decant.Agent.Tests.Balancers;
@@ -78,7 +79,11 @@ internal sealed class RealHaproxy : IAsyncDisposable
         await Eventually.TrueAsync(async () => (await AskAsync("show info")).Contains("Stopping: 0", StringComparison.Ordinal), "HAProxy's stats socket");
     }
 
-    public HaproxyBalancer Balancer(HaproxyTimings? timings = null) => new(BalancerName.Parse("edge"), Socket, timings ?? new HaproxyTimings(), TimeProvider.System);
+    public HaproxyBalancer Balancer(HaproxyTimings? timings = null, MemberManagement members = MemberManagement.Fixed) => new(
+        BalancerName.Parse("edge"),
+        new BalancerSettings.Haproxy(Socket, members, "check inter 50ms rise 1 fall 1 weight 100"),
+        timings ?? new HaproxyTimings(),
+        TimeProvider.System);
 
     /// <summary>A member as HAProxy has it, asked apart from what is tested.</summary>
     public async Task<(string Status, int Sessions)> ReadAsync(string member)

@@ -23,7 +23,7 @@ internal sealed class RecordedReport : IOperationReport
 
     public void Output(OutputLine line) => Lines.Enqueue(line);
 
-    public void Draining(int sessions, TimeSpan elapsed) => Sessions.Enqueue(sessions);
+    public void Draining(int sessions, TimeSpan elapsed, int longLived = 0) => Sessions.Enqueue(sessions);
 
     public void Health(HealthSeen seen) => Seen.Enqueue(seen);
 }

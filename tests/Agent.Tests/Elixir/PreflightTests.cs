@@ -172,7 +172,7 @@ public class PreflightTests
         var where = on ?? host;
         var disk = new DiskSpace(_ => free, where.Configuration.Limits);
         return await new Preflight(where.Script, new SharedLibraries(TimeProvider.System), where.Configuration, disk).RunAsync(
-            AgentHost.Target("main", spec, release), presentPort, TimeSpan.FromSeconds(30), host.Report, cancellation);
+            AgentHost.Target("main", spec, release), presentPort is { } port ? [port] : [], TimeSpan.FromSeconds(30), host.Report, cancellation);
     }
 
     private TcpListener Listener()
