@@ -6,6 +6,7 @@ using Decant.Names;
 namespace Decant.Agent.Tests.Balancers;
 
 /// <summary>Traffic that moves, shares of it, and members that the agent makes, at a real HAProxy.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public class HaproxyMembersTests
 {
     private static readonly MemberName Shop = MemberName.Parse("shop");

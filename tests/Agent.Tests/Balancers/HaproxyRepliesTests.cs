@@ -15,9 +15,9 @@ internal sealed class HaproxyRepliesTests
 
     private const string State = """
         1
-        # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state
-        4 shop 1 web1 10.0.0.1 2 0
-        4 shop 2 web2 ::1 0 8
+        # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight
+        4 shop 1 web1 10.0.0.1 2 0 25 100
+        4 shop 2 web2 ::1 0 8 1 1
         """;
 
     private const string Info = "Name: HAProxy\nVersion: 2.6.12\nPid: 77\nStopping: 0\n";
@@ -35,13 +35,14 @@ internal sealed class HaproxyRepliesTests
                 Address = "10.0.0.1:80",
                 State = MemberState.Ready,
                 Status = "UP",
-                Weight = 100,
+                Weight = 25,
                 Sessions = 3,
                 Queued = 2,
                 SessionsTotal = 40,
                 Responses5xx = 7,
                 ConnectionErrors = 1,
                 ResponseErrors = 2,
+                ResponsesTotal = 7,
                 LastCheck = "L7OK 200",
             },
             new Member

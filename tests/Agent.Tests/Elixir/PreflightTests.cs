@@ -106,7 +106,7 @@ public class PreflightTests
         Assert.Multiple(() =>
         {
             Assert.That(error.Message, Does.Match($"^demo/main cannot run 1.0.0: port: {spec.Port} is taken by pid {Environment.ProcessId} \\([^;]*\\)$"));
-            Assert.That(passed.Findings[2].Detail, Is.EqualTo($"{spec.Port} is held by what runs in the slot now"));
+            Assert.That(passed.Findings[2].Detail, Is.EqualTo($"{spec.Port} is held by what the app runs now, and free by then"));
         });
     }
 
