@@ -11,6 +11,8 @@ namespace Decant.Agent.Elixir;
 internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries, AgentConfiguration configuration, DiskSpace disk)
 {
     private const string SystemErl = "/usr/bin/erl";
+    private const int Tries = 3;
+    private const int LongestLine = 300;
 
     /// <summary>Looks at everything and reports each finding as it is known.</summary>
     /// <param name="target">What is to run, and where.</param>
@@ -79,9 +81,17 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
         ReleaseInSlot target, TimeSpan timeout, IOperationReport report, CancellationToken cancellation)
     {
         CommandEnd end;
+        string? telling = null;
         try
         {
-            end = await script.EvalAsync(target, ":ok", timeout, report.Output, cancellation);
+            var tries = 0;
+            do
+            {
+                end = await script.EvalAsync(target, ":ok", timeout, report.Output, cancellation);
+                telling = ErrorLine.In(end.Tail);
+            }
+            // A VM that ends while it boots does not always get its own error message out: then it is asked again.
+            while (!end.Succeeded && !end.TimedOut && telling is null && ++tries < Tries);
         }
         catch (OperatorException exception)
         {
@@ -91,7 +101,7 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
 
         if (end.Succeeded) return new PreflightFinding("runtime-config", true, $"config/runtime.exs evaluates, {end.Elapsed.TotalSeconds:0.0} s");
         var why = end.TimedOut ? $"no end within {timeout.TotalSeconds:0.###} s" : $"exit code {end.ExitCode}";
-        var telling = ErrorLine.In(end.Tail) ?? end.TailText(3);
+        telling ??= string.Join('\n', end.Tail.TakeLast(3).Select(l => l.Text.Length > LongestLine ? $"{l.Text[..LongestLine]}…" : l.Text));
         return new PreflightFinding("runtime-config", false, $"config/runtime.exs does not evaluate in the slot's environment ({why}): {telling}");
     }
 }

@@ -130,8 +130,9 @@ public class PreflightTests
         var error = await AgentHost.RefusedAsync(() => RunAsync(host.One, cancellation));
 
         Assert.That(error.Message, Does.StartWith(
-            "demo/main cannot run 1.0.0: runtime-config: config/runtime.exs does not evaluate in the slot's environment (exit code 1): ** ("));
-        Assert.That(error.Message, Does.Contain("SHOP_API_KEY"));
+            "demo/main cannot run 1.0.0: runtime-config: config/runtime.exs does not evaluate in the slot's environment (exit code 1): "));
+        // In the exception's own words where the VM got them out, which it does nearly always.
+        Assert.That(error.Message, Does.Match("could not fetch environment variable \"SHOP_API_KEY\"|System.EnvError',env=><<\"SHOP_API_KEY\""));
     }
 
     [Test]

@@ -40,7 +40,7 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
     {
         private readonly TaskCompletionSource<ProcessExit> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public ProcessIdentity Identity { get; } = new(int.MaxValue, number, "scripted");
+        public ProcessIdentity Identity { get; init; } = new(int.MaxValue, number, "scripted");
 
         public ReleaseId Release => release;
 
