@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using Decant.Agent.Operations;
+using Decant.Processes;
 
 namespace Decant.Agent.Elixir;
 
@@ -30,7 +31,8 @@ internal static partial class ReleaseCommand
     /// <summary>How many of the last lines are kept.</summary>
     public const int TailLines = 50;
 
-    private const int MaxLine = 64 * 1024;
+    // Longer lines are broken: fifty of them go into one event, which a gRPC client takes up to 4 MiB.
+    private const int MaxLine = 8 * 1024;
     private const int SigTerm = 15;
     private const int SigKill = 9;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(2);
@@ -154,24 +156,12 @@ internal static partial class ReleaseCommand
         foreach (var member in SessionMembers(leader)) _ = Kill(member, signal);
     }
 
-    /// <summary>Processes of a session: field 6 of /proc/pid/stat (proc(5)).</summary>
+    /// <summary>Processes of a session.</summary>
     private static IEnumerable<int> SessionMembers(int session)
     {
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
-            if (!int.TryParse(Path.GetFileName(entry), out var pid)) continue;
-            string stat;
-            try
-            {
-                stat = File.ReadAllText(Path.Combine(entry, "stat"));
-            }
-            catch (IOException)
-            {
-                continue;
-            }
-
-            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            if (int.Parse(fields[3], System.Globalization.CultureInfo.InvariantCulture) == session) yield return pid;
+            if (int.TryParse(Path.GetFileName(entry), out var pid) && ProcessStat.Of(pid)?.Session == session) yield return pid;
         }
     }
 
