@@ -32,6 +32,8 @@ public class AgentStopTests
         await begun.Task.WaitAsync(cancellation);
         using var one = client.Operations.WatchOperation(new WatchOperationRequest { Id = "endless" }, cancellationToken: cancellation);
         var ofOne = EventsAsync(one.ResponseStream, new TaskCompletionSource(), cancellation);
+        using var health = new Grpc.Health.V1.Health.HealthClient(agent.Host.Channel).Watch(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: cancellation);
+        Assert.That(await health.ResponseStream.MoveNext(cancellation), Is.True);
         var ofAll = ErrorOfAsync(all.ResponseStream, cancellation);
         var ofLogs = ErrorOfAsync(logs.ResponseStream, cancellation);
         var (archive, _) = await agent.BuildAsync("1.1.0", cancellation);
@@ -46,6 +48,7 @@ public class AgentStopTests
         await agent.Host.Agent.SignalAsync("TERM");
         var exitCode = await agent.Host.Agent.WaitForExitAsync(cancellation);
         var elapsed = clock.Elapsed;
+        await TestContext.Progress.WriteLineAsync($"the agent ended {elapsed.TotalMilliseconds:0} ms after SIGTERM");
         var uploadError = await AgentClient.ErrorAsync(async () => await upload);
 
         Assert.Multiple(() =>

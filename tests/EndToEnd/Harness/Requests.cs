@@ -23,16 +23,43 @@ internal static class Requests
     /// <param name="method">The call.</param>
     /// <param name="operation">The operation's id.</param>
     /// <param name="port">A port that nobody listens on.</param>
-    public static IMessage Valid(MethodDescriptor method, string operation, int port)
+    /// <param name="digest">Of the release 1.0.0; one that is not there when it is not given.</param>
+    public static IMessage Valid(MethodDescriptor method, string operation, int port, string digest = Digest)
     {
         var text = $$"""
             {
               "operation": { "id": "{{operation}}", "deploymentId": "d1" }, "app": "demo", "slot": "main",
-              "release": { "version": "1.0.0", "digest": "{{Digest}}" }, "spec": { "port": {{port}}, "env": { "B": "2", "A": "1" } },
-              "health": { "tcp": {} }, "expression": ":ok", "keep": 1, "balancer": "edge", "backend": "demo", "member": "web1"
+              "release": { "version": "1.0.0", "digest": "{{digest}}" }, "spec": { "port": {{port}}, "env": { "B": "2", "A": "1" } },
+              "health": { "tcp": {} }, "expression": ":ok", "keep": 1, "balancer": "edge", "backend": "demo", "member": "web1",
+              "id": "{{operation}}", "reason": "a test", "tail": 5, "limit": 5, "timeout": "2s", "deadline": "1s",
+              "header": { "app": "demo", "release": { "version": "1.0.0", "digest": "{{digest}}" }, "totalBytes": 1000 }
             }
             """;
         return new JsonParser(JsonParser.Settings.Default.WithIgnoreUnknownFields(true)).Parse(text, method.InputType);
+    }
+
+    /// <summary>A valid request in which one to three fields, at any depth, are anything.</summary>
+    public static IMessage Nearly(MethodDescriptor method, string operation, int port, string digest, Random random)
+    {
+        var request = Valid(method, operation, port, digest);
+        for (var changes = random.Next(1, 4); changes > 0; changes--)
+        {
+            var message = request;
+            while (message.Descriptor.Fields.InDeclarationOrder() is { Count: > 0 } fields)
+            {
+                var field = fields[random.Next(fields.Count)];
+                if (field is { IsMap: false, IsRepeated: false, FieldType: FieldType.Message } && field.Accessor.GetValue(message) is IMessage inner && random.Next(4) > 0)
+                {
+                    message = inner;
+                    continue;
+                }
+
+                Change(message, field, random, depth: 2);
+                break;
+            }
+        }
+
+        return request;
     }
 
     /// <summary>A message with anything in it.</summary>
@@ -42,19 +69,23 @@ internal static class Requests
         foreach (var field in type.Fields.InDeclarationOrder())
         {
             // More often set than not, or the first missing field would hide the others.
-            if (random.Next(8) == 0) continue;
-            if (field.IsMap)
-            {
-                var map = (System.Collections.IDictionary)field.Accessor.GetValue(message);
-                for (var i = random.Next(3); i > 0; i--) map[Text(random)] = Text(random);
-            }
-            else if (!field.IsRepeated && (field.FieldType != FieldType.Message || depth < 4))
-            {
-                field.Accessor.SetValue(message, Value(field, random, depth));
-            }
+            if (random.Next(8) > 0) Change(message, field, random, depth);
         }
 
         return message;
+    }
+
+    private static void Change(IMessage message, FieldDescriptor field, Random random, int depth)
+    {
+        if (field.IsMap)
+        {
+            var map = (System.Collections.IDictionary)field.Accessor.GetValue(message);
+            for (var i = random.Next(3); i > 0; i--) map[Text(random)] = Text(random);
+        }
+        else if (!field.IsRepeated && (field.FieldType != FieldType.Message || depth < 4))
+        {
+            field.Accessor.SetValue(message, Value(field, random, depth));
+        }
     }
 
     private static object Value(FieldDescriptor field, Random random, int depth) => field.FieldType switch
