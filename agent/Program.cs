@@ -9,8 +9,9 @@ using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.State;
 using Decant.Agent.Supervision;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Hosting.Systemd;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Serilog;
 
 // The keeper of an instance is this program in another mode: small, without a server.
@@ -45,17 +46,15 @@ static AgentConfiguration? Read(string file)
 
 static async Task<int> RunAsync(AgentConfiguration configuration)
 {
-    using var ownership = DataDirectoryLock.TryTake(configuration.DataDirectory);
-    var refusal = ownership is null
-        ? $"another agent uses {configuration.DataDirectory}"
-        : configuration.Listen.Unix is { } socket ? UnixListener.MakeRoom(socket) : null;
+    using var ownership = DataDirectoryLock.TryTake(configuration.DataDirectory, out var refusal);
+    if (refusal is null && configuration.Listen.Unix is { } socket) refusal = UnixListener.MakeRoom(socket);
     if (refusal is not null)
     {
-        Console.Error.WriteLine($"decantd: {refusal}; stop it first, or give this one its own data_dir and listen addresses");
+        Console.Error.WriteLine($"decantd: {refusal}");
         return 1;
     }
 
-    await using var log = AgentLogging.Create(configuration.Logging);
+    await using var log = AgentLogging.Create(configuration.Logging, configuration.Host);
     var builder = WebApplication.CreateSlimBuilder();
     builder.Host.UseSerilog(log);
     builder.WebHost.ConfigureKestrel(kestrel =>
@@ -72,8 +71,9 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     });
 
     var services = builder.Services;
-    services.AddSystemd();
-    services.AddHostedService(_ => new SystemdWatchdog(new SystemdNotifier(), TimeProvider.System));
+    services.AddSystemdNotifications();
+    // Operations are interrupted and streams told at once; what does not end then is cut off.
+    services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
     services.AddSingleton(TimeProvider.System);
     services.AddSingleton(configuration);
     services.AddSingleton(new AgentIdentity(configuration.Host, TimeProvider.System.GetUtcNow()));
@@ -82,6 +82,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
     services.AddSingleton<OperationRunner>();
     services.AddSingleton<OperationCalls>();
+    services.AddSingleton<LogFollowers>();
     services.AddSingleton<HostBalancers>();
 
     services.AddSingleton(configuration.Limits);
@@ -117,7 +118,9 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
         grpc.Interceptors.Add<ErrorInterceptor>();
         grpc.MaxReceiveMessageSize = 4 << 20;
     });
-    services.AddGrpcHealthChecks();
+    services.AddSingleton<JournalHealth>();
+    services.AddGrpcHealthChecks().Add(new HealthCheckRegistration(
+        "journal", provider => provider.GetRequiredService<JournalHealth>(), failureStatus: null, tags: null));
     services.AddGrpcReflection();
 
     await using var app = builder.Build();
@@ -133,10 +136,14 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
         await app.RunAsync();
         return 0;
     }
-    catch (IOException exception)
+    catch (IOException exception) when (exception.InnerException is AddressInUseException)
     {
-        // Kestrel's word for an address that cannot be bound.
         Console.Error.WriteLine($"decantd: cannot listen: {exception.Message}; another agent may run here, or listen.tcp in agent.yml is taken");
+        return 1;
+    }
+    catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException or LiteDB.LiteException)
+    {
+        Console.Error.WriteLine($"decantd: cannot start: {exception.Message}; data_dir is {configuration.DataDirectory}");
         return 1;
     }
 }

@@ -1,12 +1,14 @@
 using Decant.Agent.Configuration;
+using Decant.Agent.Operations;
 using Decant.Errors;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
 namespace Decant.Agent.Api;
 
 /// <summary>Sends every error as a rich gRPC status with this host in it; a bug is logged and never sent as a stack trace.</summary>
-internal sealed partial class ErrorInterceptor(AgentIdentity identity, ILogger<ErrorInterceptor> logger) : Interceptor
+internal sealed partial class ErrorInterceptor(AgentIdentity identity, IHostApplicationLifetime lifetime, ILogger<ErrorInterceptor> logger) : Interceptor
 {
     /// <inheritdoc/>
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -62,11 +64,14 @@ internal sealed partial class ErrorInterceptor(AgentIdentity identity, ILogger<E
             case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
             case IOException when context.CancellationToken.IsCancellationRequested:
                 return new RpcException(new Status(StatusCode.Cancelled, "the caller hung up"));
+            case OperationCanceledException when lifetime.ApplicationStopping.IsCancellationRequested:
+                return AgentStopping.Error.With("host", identity.Host).ToRpcException();
+            case InvalidProtocolBufferException:
+                return new OperatorError(StatusCode.InvalidArgument, "BAD_REQUEST", $"not a message of this call: {exception.Message}")
+                    .With("host", identity.Host).ToRpcException();
             default:
                 LogBug(exception, context.Method);
-                return new OperatorError(
-                    StatusCode.Internal, "INTERNAL", $"unexpected: {exception.Message}", "the agent's log has the details; please report this as a bug")
-                    .With("host", identity.Host).ToRpcException();
+                return UnexpectedError.Of(exception).With("host", identity.Host).ToRpcException();
         }
     }
 

@@ -58,6 +58,12 @@ internal sealed class HostsService(
                 + $"({Quantity.Shown(configuration.Limits.DiskFloorBytes)}): nothing can be staged; remove or prune releases";
         }
 
+        if (journal.TryWriteRest() is { } problem)
+        {
+            yield return $"the journal cannot be written ({problem.Message}): the ends of {journal.Unwritten} operations are kept in memory, and no "
+                + "operation can begin; free space or mend the disk that holds data_dir";
+        }
+
         foreach (var warning in HostWarnings.Of(configuration)) yield return warning;
     }
 }

@@ -11,6 +11,7 @@ namespace Decant.Agent.Api;
 internal static class InstanceMapping
 {
     private const int MaxExpression = 4 * 1024;
+    private const int MaxTailLine = 4 * 1024;
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
@@ -30,8 +31,9 @@ internal static class InstanceMapping
         if (spec.Port is 0 or > 65535) reader.Wrong("spec.port", $"{spec.Port} is not a port, 1 to 65535");
         var node = reader.Required<NodeName>(
             "spec.node", spec.Node.Length > 0 ? spec.Node : $"{key.App?.Value ?? "app"}-{key.Slot?.Value ?? "slot"}@127.0.0.1", NodeName.TryParse);
-        foreach (var name in spec.Env.Keys)
+        foreach (var (name, value) in spec.Env)
         {
+            if (value.Contains('\0', StringComparison.Ordinal)) reader.Wrong($"spec.env[{name}]", "its value has a NUL character");
             if (!EnvFile.IsName(name)) reader.Wrong($"spec.env[{name}]", "not a name: letters, digits and '_', not beginning with a digit");
             else if (SlotEnvironment.IsReserved(name)) reader.Wrong($"spec.env[{name}]", "set by the agent itself; use spec.port and spec.node");
         }
@@ -47,7 +49,8 @@ internal static class InstanceMapping
         switch (check.CheckCase)
         {
             case V1.HealthCheck.CheckOneofCase.Http:
-                if (!check.Http.Path.StartsWith('/')) reader.Wrong("health.http.path", "must begin with '/'");
+                if (!IsPath(check.Http.Path)) reader.Wrong("health.http.path", "must begin with '/' and have printable ASCII without spaces, at most 2000 characters");
+                if (!check.Http.Host.All(IsOfHost)) reader.Wrong("health.http.host", "must have only letters, digits and any of .-_:[]");
                 if (check.Http.Status is not 0 and (< 100 or > 599)) reader.Wrong("health.http.status", $"{check.Http.Status} is not a status, 100 to 599");
                 probe = new HealthProbe.Http(
                     check.Http.Path, check.Http.Status == 0 ? null : (int)check.Http.Status, Text(check.Http.BodyContains), Text(check.Http.Host));
@@ -132,7 +135,7 @@ internal static class InstanceMapping
         var message = new V1.ExitReport
         {
             At = Timestamp.FromDateTimeOffset(exit.At),
-            Tail = { exit.Tail },
+            Tail = { exit.Tail.Select(Cut) },
             CrashDump = exit.CrashDump ?? "",
         };
         if (exit.ExitCode is { } code) message.ExitCode = code;
@@ -151,6 +154,13 @@ internal static class InstanceMapping
     };
 
     private static Timestamp? Time(DateTimeOffset? time) => time is { } set ? Timestamp.FromDateTimeOffset(set) : null;
+
+    private static bool IsPath(string path) => path.StartsWith('/') && path.Length <= 2000 && path.All(c => c is > ' ' and <= '~');
+
+    private static bool IsOfHost(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']';
+
+    /// <summary>Fifty lines as long as a log's may be would be more than a gRPC client takes in one message.</summary>
+    private static string Cut(string line) => line.Length <= MaxTailLine ? line : $"{line[..MaxTailLine]}…";
 
     private static string? Text(string text) => text.Length == 0 ? null : text;
 }

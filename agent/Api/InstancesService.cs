@@ -17,6 +17,8 @@ internal sealed partial class InstancesService(
     Migrations migrations,
     HealthWait healthWait,
     ReleaseScript script,
+    LogFollowers followers,
+    IHostApplicationLifetime lifetime,
     OperationCalls calls) : V1.Instances.InstancesBase
 {
     private const uint MaxTail = 10_000;
@@ -133,7 +135,9 @@ internal sealed partial class InstancesService(
             return;
         }
 
-        await foreach (var (line, lost) in log.FollowAsync(tail, context.CancellationToken))
+        using var follower = followers.Enter();
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        await foreach (var (line, lost) in log.FollowAsync(tail, end.Token))
             await responseStream.WriteAsync(InstanceMapping.ToMessage(line, lost), context.CancellationToken);
     }
 

@@ -10,6 +10,9 @@ namespace Decant.Agent.Api;
 internal sealed class OperationsService(OperationRunner runner, OperationJournal journal, OperationCalls calls, AgentIdentity identity)
     : V1.Operations.OperationsBase
 {
+    // gRPC clients take messages of 4 MiB unless told otherwise; an operation with a release's output in it can have hundreds of KiB.
+    private const int MaxListBytes = 3 << 20;
+
     /// <inheritdoc/>
     public override Task<V1.Operation> GetOperation(V1.GetOperationRequest request, ServerCallContext context)
         => Task.FromResult(OperationMapping.ToMessage(Known(request.Id).Record, identity.Host));
@@ -24,14 +27,22 @@ internal sealed class OperationsService(OperationRunner runner, OperationJournal
         reader.ThrowIfWrong();
 
         var limit = request.Limit == 0 ? 100 : (int)request.Limit;
-        var found = journal.List(app, deployment, limit).Select(r => OperationMapping.ToMessage(r, identity.Host));
-        return Task.FromResult(new V1.ListOperationsResponse { Operations = { found } });
+        var response = new V1.ListOperationsResponse();
+        var bytes = 0;
+        foreach (var operation in journal.List(app, deployment, limit).Select(r => OperationMapping.ToMessage(r, identity.Host)))
+        {
+            bytes += operation.CalculateSize();
+            if (bytes > MaxListBytes) break;
+            response.Operations.Add(operation);
+        }
+
+        return Task.FromResult(response);
     }
 
     /// <inheritdoc/>
     public override Task WatchOperation(
         V1.WatchOperationRequest request, IServerStreamWriter<V1.OperationEvent> responseStream, ServerCallContext context)
-        => calls.StreamAsync(Known(request.Id), (long)request.AfterSequence, responseStream, context.CancellationToken);
+        => calls.StreamAsync(Known(request.Id), (long)Math.Min(request.AfterSequence, long.MaxValue), responseStream, context.CancellationToken);
 
     /// <inheritdoc/>
     public override async Task WatchOperations(
@@ -52,10 +63,11 @@ internal sealed class OperationsService(OperationRunner runner, OperationJournal
     public override Task<V1.Operation> CancelOperation(V1.CancelOperationRequest request, ServerCallContext context)
     {
         var reader = new RequestReader();
+        var id = reader.Required<OperationId>("id", request.Id, OperationId.TryParse);
         if (request.Reason.Length is 0 or > 500) reader.Wrong("reason", "say who cancels and why, in 1 to 500 characters");
         reader.ThrowIfWrong();
 
-        var operation = Known(request.Id);
+        var operation = Known(id);
         if (operation.Record.State == OperationState.Running) operation.Cancel(request.Reason);
         return Task.FromResult(OperationMapping.ToMessage(operation.Record, identity.Host));
     }
@@ -65,10 +77,13 @@ internal sealed class OperationsService(OperationRunner runner, OperationJournal
         var reader = new RequestReader();
         var id = reader.Required<OperationId>("id", text, OperationId.TryParse);
         reader.ThrowIfWrong();
-        return runner.Find(id) ?? throw new OperatorException(new OperatorError(
+        return Known(id);
+    }
+
+    private RunningOperation Known(OperationId id)
+        => runner.Find(id) ?? throw new OperatorException(new OperatorError(
             StatusCode.NotFound,
             "OPERATION_NOT_FOUND",
             $"no operation {id} on {identity.Host}",
             "the journal keeps a limited number of operations; ListOperations shows them"));
-    }
 }

@@ -7,7 +7,8 @@ using Grpc.Core;
 namespace Decant.Agent.Api;
 
 /// <summary>decant.v1.Releases: uploads, and operations on the release store.</summary>
-internal sealed class ReleasesService(ReleaseStore store, ReleaseUploads uploads, IReleaseUse use, OperationCalls calls) : V1.Releases.ReleasesBase
+internal sealed class ReleasesService(
+    ReleaseStore store, ReleaseUploads uploads, IReleaseUse use, IHostApplicationLifetime lifetime, OperationCalls calls) : V1.Releases.ReleasesBase
 {
     private const int MaxPiece = 1 << 20;
 
@@ -24,7 +25,9 @@ internal sealed class ReleasesService(ReleaseStore store, ReleaseUploads uploads
     /// <inheritdoc/>
     public override async Task<V1.UploadStatus> Upload(IAsyncStreamReader<V1.UploadRequest> requestStream, ServerCallContext context)
     {
-        var cancellation = context.CancellationToken;
+        // Ends with the caller or with the agent; what came is kept either way.
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        var cancellation = end.Token;
         if (!await requestStream.MoveNext(cancellation) || requestStream.Current.Header is not { } header)
             throw Wrong("header", "the first message must be the header");
         var (app, release) = Read(header);

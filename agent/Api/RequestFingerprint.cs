@@ -9,22 +9,22 @@ namespace Decant.Agent.Api;
 internal static class RequestFingerprint
 {
     /// <summary>
-    /// SHA-256 of the request without its <c>operation</c> field. Map fields have no order on the wire (protobuf.dev, "Serialization Is Not
-    /// Canonical"), so it hashes the JSON form, which a client cannot reorder, with map entries sorted.
+    /// SHA-256 of the request without its operation's id, which both have; its deployment counts: a migration is done once for each. Map fields have no order on the wire (protobuf.dev, "Serialization Is Not
+    /// Canonical"), so it hashes a text with the fields by number and map entries by key.
     /// </summary>
     public static string Of(IMessage request)
     {
         var text = new StringBuilder();
-        Append(text, request, top: true);
+        Append(text, request);
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private static void Append(StringBuilder text, IMessage message, bool top)
+    private static void Append(StringBuilder text, IMessage message)
     {
         text.Append(message.Descriptor.FullName).Append('{');
         foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
         {
-            if (top && field.Name == "operation") continue;
+            if (message is V1.OperationRef && field.FieldNumber == V1.OperationRef.IdFieldNumber) continue;
             if (field.HasPresence && !field.Accessor.HasValue(message)) continue;
             text.Append(field.FieldNumber).Append(':');
             AppendValue(text, field.Accessor.GetValue(message));
@@ -39,7 +39,7 @@ internal static class RequestFingerprint
         switch (value)
         {
             case IMessage message:
-                Append(text, message, top: false);
+                Append(text, message);
                 break;
             case MapField<string, string> map:
                 foreach (var (name, entry) in map.OrderBy(e => e.Key, StringComparer.Ordinal))

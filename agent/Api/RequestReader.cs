@@ -51,7 +51,7 @@ internal sealed class RequestReader
     public TimeSpan Duration(string field, Duration? duration, TimeSpan fallback, TimeSpan min, TimeSpan max)
     {
         if (duration is null or { Seconds: 0, Nanos: 0 }) return fallback;
-        if (Math.Abs(duration.Seconds) > (long)max.TotalSeconds + 1)
+        if (duration.Seconds < 0 || duration.Seconds > (long)max.TotalSeconds + 1)
         {
             Wrong(field, $"{duration.Seconds} s is not within {Shown(min)} to {Shown(max)}");
             return fallback;

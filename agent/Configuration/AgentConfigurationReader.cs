@@ -15,6 +15,7 @@ internal static class AgentConfigurationReader
     {
         try
         {
+            if (Directory.Exists(path)) return Failed(path, "is a directory; name the file with --config");
             var size = new FileInfo(path).Length;
             if (size > MaxBytes) return Failed(path, $"the file has {size} bytes, a configuration has at most {MaxBytes}");
             using var text = File.OpenText(path);

@@ -1,3 +1,4 @@
+using Decant.Errors;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 

@@ -20,7 +20,7 @@ internal sealed class Migrations
 
     private readonly ReleaseScript script;
     private readonly TimeProvider time;
-    private readonly ILiteCollection<BsonDocument> records;
+    private readonly StoredCollection records;
 
     /// <summary>Opens the record of migrations.</summary>
     public Migrations(ReleaseScript script, AgentDatabase database, TimeProvider time)

@@ -30,7 +30,8 @@ internal static class ReleaseCommand
     /// <summary>How many of the last lines are kept.</summary>
     public const int TailLines = 50;
 
-    private const int MaxLine = 64 * 1024;
+    // Longer lines are broken: fifty of them go into one event, which a gRPC client takes up to 4 MiB.
+    private const int MaxLine = 8 * 1024;
     private const int SigTerm = 15;
     private const int SigKill = 9;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(2);

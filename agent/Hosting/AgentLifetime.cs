@@ -24,6 +24,8 @@ internal sealed partial class AgentLifetime(
     {
         foreach (var operation in journal.MarkInterrupted(time.GetUtcNow()))
             LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
+        // The agent starts all the same: releases are to be watched, and reads answered.
+        if (journal.TryWriteRest() is { } problem) LogNotJournaled(problem);
         releases.CleanUp();
         await instances.ResumeAllAsync(cancellationToken);
     }
@@ -61,6 +63,9 @@ internal sealed partial class AgentLifetime(
 
     [LoggerMessage(2, LogLevel.Information, "agent is stopping: host {Host}; its releases go on")]
     private partial void LogStopping(string host);
+
+    [LoggerMessage(4, LogLevel.Error, "The journal cannot be written; what was found interrupted is kept in memory until it can")]
+    private partial void LogNotJournaled(Exception exception);
 
     [LoggerMessage(3, LogLevel.Warning, "{Kind} was interrupted by the agent's last end: operation {Operation}, deployment {Deployment}, {Subject}")]
     private partial void LogInterrupted(OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject);

@@ -1,5 +1,4 @@
 using Decant.Agent.Configuration;
-using Microsoft.Extensions.Hosting.Systemd;
 using Serilog;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
@@ -9,13 +8,15 @@ namespace Decant.Agent.Hosting;
 /// <summary>The agent's own log: for people on a console, for the journal under systemd, or as compact JSON.</summary>
 internal static class AgentLogging
 {
-    private const string ConsoleTemplate = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}";
-
     /// <summary>Makes the logger that agent.yml asks for.</summary>
-    public static Serilog.Core.Logger Create(LoggingSettings settings)
+    /// <param name="settings">Level and format.</param>
+    /// <param name="host">This host's name: in every line.</param>
+    public static Serilog.Core.Logger Create(LoggingSettings settings, string host)
     {
         var configuration = new LoggerConfiguration()
             .MinimumLevel.Is(ToSerilog(settings.Level))
+            .Enrich.WithProperty(LogContext.Host, host)
+            .Enrich.FromLogContext()
             // What ASP.NET Core says of every call is chatter here: operations log themselves.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
@@ -23,9 +24,9 @@ internal static class AgentLogging
             .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal);
         return settings.Format == LogFormat.Json
                 ? configuration.WriteTo.Console(new CompactJsonFormatter()).CreateLogger()
-            : SystemdHelpers.IsSystemdService()
+            : Systemd.IsThere
                 ? configuration.WriteTo.Console(new JournalFormatter()).CreateLogger()
-            : configuration.WriteTo.Console(outputTemplate: ConsoleTemplate, formatProvider: null).CreateLogger();
+            : configuration.WriteTo.Console(new ConsoleFormatter()).CreateLogger();
     }
 
     private static LogEventLevel ToSerilog(LogLevel level) => level switch

@@ -9,12 +9,13 @@ namespace Decant.Agent.Hosting;
 /// </summary>
 internal sealed class JournalFormatter : ITextFormatter
 {
-    private readonly MessageTemplateTextFormatter text = new("{SourceContext}: {Message:lj}{NewLine}{Exception}", formatProvider: null);
+    private readonly MessageTemplateTextFormatter text = new("{SourceContext}: {Message:l}{NewLine}{Exception}", formatProvider: null);
 
     /// <inheritdoc/>
     public void Format(LogEvent logEvent, TextWriter output)
     {
         using var lines = new StringWriter();
+        LogContext.Write(logEvent, lines);
         text.Format(logEvent, lines);
         foreach (var line in lines.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {

@@ -1,33 +1,66 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Decant.Agent.Hosting;
 
 /// <summary>The agent's unix socket: a stale one is cleared away, and only its owner and group may connect.</summary>
-internal static class UnixListener
+internal static partial class UnixListener
 {
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
-    /// <summary>Makes room for the socket.</summary>
+    private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
+
+    /// <summary>Makes room for the socket. Deletes what is there only if it is a socket that nobody listens on.</summary>
     /// <param name="path">Absolute path.</param>
-    /// <returns>Why it cannot be used (another agent answers on it), or null.</returns>
+    /// <returns>Why it cannot be used, or null.</returns>
     public static string? MakeRoom(string path)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        if (!File.Exists(path)) return null;
-
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-            return $"another process answers on {path}";
-        }
-        catch (SocketException)
-        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, DirectoryMode);
+            if (!Path.Exists(path)) return null;
+            if (!IsSocket(path)) return $"listen.unix {path} is there and is not a socket; name another path, or move it away";
+            if (WhyInUse(path) is { } reason) return reason;
             File.Delete(path);
             return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return $"listen.unix {path} cannot be used: {exception.Message}";
         }
     }
 
     /// <summary>Restricts the socket, once it is bound.</summary>
     public static void Restrict(string path) => File.SetUnixFileMode(path, SocketMode);
+
+    private static string? WhyInUse(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return $"another process answers on {path}; stop it first, or give this agent its own data_dir and listen addresses";
+        }
+        catch (SocketException exception)
+        {
+            return exception.SocketErrorCode == SocketError.ConnectionRefused ? null : $"listen.unix {path} cannot be used: {exception.Message}";
+        }
+    }
+
+    // statx(2): stx_mode is at byte 28 on every architecture; its upper four bits are the type.
+    private static bool IsSocket(string path)
+    {
+        const int AtFdCwd = -100;
+        const int NoFollow = 0x100;
+        const uint WantType = 1;
+        const int TypeMask = 0xF000;
+        const int TypeSocket = 0xC000;
+        Span<byte> status = stackalloc byte[256];
+        return Statx(AtFdCwd, path, NoFollow, WantType, ref MemoryMarshal.GetReference(status)) == 0
+            && (MemoryMarshal.Read<ushort>(status[28..]) & TypeMask) == TypeSocket;
+    }
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int directory, string path, int flags, uint mask, ref byte status);
 }

@@ -9,8 +9,8 @@ namespace Decant.Agent.Instances;
 /// <summary>Slots and known-good releases on disk: the one place that knows how they look in LiteDB.</summary>
 internal sealed class InstanceStore
 {
-    private readonly ILiteCollection<BsonDocument> instances;
-    private readonly ILiteCollection<BsonDocument> good;
+    private readonly StoredCollection instances;
+    private readonly StoredCollection good;
 
     /// <summary>Opens the store.</summary>
     public InstanceStore(AgentDatabase database)

@@ -13,6 +13,15 @@ internal static class OperationDocument
     public const string App = "app";
     public const string Deployment = "deployment";
 
+    /// <summary>App and start: an index by which the newest operations of an app are found without reading the others.</summary>
+    public const string AppStarted = "app_started";
+
+    /// <summary>The same for deployments.</summary>
+    public const string DeploymentStarted = "deployment_started";
+
+    /// <summary>What the values of such an index begin with. A space is in no name.</summary>
+    public static string StartedOf(string name) => $"{name} ";
+
     public static BsonDocument From(OperationRecord record, IReadOnlyList<OperationEvent> events) => new()
     {
         ["_id"] = record.Id.Value,
@@ -25,6 +34,8 @@ internal static class OperationDocument
         ["member"] = record.Subject.Member,
         ["fingerprint"] = record.Fingerprint,
         [StartedAt] = record.StartedAt.UtcTicks,
+        [AppStarted] = Started(record.Subject.App?.Value, record.StartedAt),
+        [DeploymentStarted] = Started(record.Deployment?.Value, record.StartedAt),
         ["ended"] = record.EndedAt is { } ended ? new BsonValue(ended.UtcTicks) : BsonValue.Null,
         ["error"] = record.Error is { } error ? FromError(error) : BsonValue.Null,
         ["result"] = record.Result is { } result ? FromResult(result) : BsonValue.Null,
@@ -56,6 +67,8 @@ internal static class OperationDocument
         if (record.EndedAt is { } ended) events.Add(new OperationFinished(events[^1].Sequence + 1, ended, record));
         return events;
     }
+
+    private static string? Started(string? name, DateTimeOffset at) => name is null ? null : $"{StartedOf(name)}{at.UtcTicks:D19}";
 
     private static BsonValue FromRelease(ReleaseId? release)
         => release is null ? BsonValue.Null : new BsonDocument { ["version"] = release.Version.Value, ["digest"] = release.Digest.Value };

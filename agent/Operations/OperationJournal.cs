@@ -6,11 +6,17 @@ using LiteDB;
 
 namespace Decant.Agent.Operations;
 
-/// <summary>What this agent is doing and has done, on disk: written before an operation starts and after it ends.</summary>
+/// <summary>
+/// What this agent is doing and has done, on disk: written before an operation starts and after it ends. An end that cannot be written (a
+/// full disk) is kept, read as if it had been, and written as soon as that works.
+/// </summary>
 internal sealed class OperationJournal
 {
-    private readonly ILiteCollection<BsonDocument> operations;
+    private readonly StoredCollection operations;
+    private readonly StoredCollection beats;
     private readonly int keep;
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, BsonDocument> unwritten = [];
     private int untilPruned;
 
     /// <summary>Opens the journal.</summary>
@@ -21,42 +27,113 @@ internal sealed class OperationJournal
         ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
         this.keep = keep;
         operations = database.Collection("operations");
+        beats = database.Collection("beats");
         operations.EnsureIndex(OperationDocument.StartedAt);
         operations.EnsureIndex(OperationDocument.State);
+        operations.EnsureIndex(OperationDocument.AppStarted);
+        operations.EnsureIndex(OperationDocument.DeploymentStarted);
+    }
+
+    /// <summary>How many ends are kept in memory because they could not be written.</summary>
+    public int Unwritten
+    {
+        get
+        {
+            lock (gate) return unwritten.Count;
+        }
     }
 
     /// <summary>Writes an operation down before anything of it is done.</summary>
+    /// <exception cref="OperatorException">DISK_FULL or JOURNAL_UNWRITABLE: it must not be done.</exception>
     public void Begin(OperationRecord record)
     {
-        operations.Insert(OperationDocument.From(record, []));
-        if (--untilPruned > 0) return;
-        Prune();
-        untilPruned = Math.Max(1, keep / 10);
+        lock (gate)
+        {
+            try
+            {
+                WriteRest();
+                if (--untilPruned <= 0) Prune();
+                operations.Upsert(OperationDocument.From(record, []));
+            }
+            catch (IOException exception)
+            {
+                throw new OperatorException(Unwritable(exception), exception);
+            }
+        }
     }
 
     /// <summary>Writes down how it ended, with the events that a repeated call is told.</summary>
-    public void End(OperationRecord record, IReadOnlyList<OperationEvent> events)
-        => operations.Upsert(OperationDocument.From(record, events));
+    /// <returns>Why it could not be written yet; null when it was.</returns>
+    public IOException? End(OperationRecord record, IReadOnlyList<OperationEvent> events)
+    {
+        lock (gate) unwritten[record.Id.Value] = OperationDocument.From(record, events);
+        return TryWriteRest();
+    }
+
+    /// <summary>Writes the ends that could not be written before.</summary>
+    /// <returns>Why they still cannot be; null when none is left.</returns>
+    public IOException? TryWriteRest()
+    {
+        lock (gate)
+        {
+            try
+            {
+                WriteRest();
+                return null;
+            }
+            catch (IOException exception)
+            {
+                return exception;
+            }
+        }
+    }
+
+    /// <summary>Writes the ends that could not be written before, and when it was alive: shows that the journal can be written.</summary>
+    /// <returns>Why it cannot be; null when it can.</returns>
+    public IOException? TryWriteBeat(DateTimeOffset now)
+    {
+        if (TryWriteRest() is { } problem) return problem;
+        try
+        {
+            beats.Upsert(new BsonDocument { ["_id"] = "alive", ["at"] = now.UtcTicks });
+            return null;
+        }
+        catch (IOException exception)
+        {
+            return exception;
+        }
+    }
 
     /// <summary>One operation with its events; null when the journal does not know it.</summary>
     public (OperationRecord Record, IReadOnlyList<OperationEvent> Events)? Find(OperationId id)
-        => operations.FindById(id.Value) is { } document ? (OperationDocument.ToRecord(document), OperationDocument.ToEvents(document)) : null;
+    {
+        lock (gate)
+        {
+            var document = unwritten.GetValueOrDefault(id.Value) ?? operations.FindById(id.Value);
+            return document is null ? null : (OperationDocument.ToRecord(document), OperationDocument.ToEvents(document));
+        }
+    }
 
     /// <summary>Operations, newest first.</summary>
     public IReadOnlyList<OperationRecord> List(AppName? app, DeploymentId? deployment, int limit)
-        => [.. operations.Query()
-            .OrderByDescending(OperationDocument.StartedAt)
-            .ToEnumerable()
-            .Where(d => (app is null || d[OperationDocument.App] == app.Value)
-                && (deployment is null || d[OperationDocument.Deployment] == deployment.Value))
-            .Take(limit)
-            .Select(OperationDocument.ToRecord)];
+    {
+        bool IsOfApp(BsonDocument document) => app is null || document[OperationDocument.App] == app.Value;
+        var found = (app, deployment) switch
+        {
+            (_, not null) => operations.FindFirst(
+                OperationDocument.DeploymentStarted, OperationDocument.StartedOf(deployment.Value), descending: true, IsOfApp, limit),
+            (not null, _) => operations.FindFirst(
+                OperationDocument.AppStarted, OperationDocument.StartedOf(app.Value), descending: true, _ => true, limit),
+            _ => operations.FindFirst(OperationDocument.StartedAt, null, descending: true, _ => true, limit),
+        };
+        lock (gate) return [.. found.Select(d => OperationDocument.ToRecord(unwritten.GetValueOrDefault(d["_id"].AsString, d)))];
+    }
 
     /// <summary>Finds what ran when the agent died and marks it interrupted. Called once, on start.</summary>
     /// <returns>Those operations, as marked.</returns>
     public IReadOnlyList<OperationRecord> MarkInterrupted(DateTimeOffset now)
     {
-        var found = operations.Find(Query.EQ(OperationDocument.State, nameof(OperationState.Running)))
+        var found = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running))
             .Select(OperationDocument.ToRecord)
             .Select(r => r with { State = OperationState.Interrupted, EndedAt = now, Error = Interrupted("the agent died while it ran") })
             .ToList();
@@ -67,10 +144,17 @@ internal sealed class OperationJournal
     /// <summary>Operations that were marked interrupted, oldest first.</summary>
     /// <param name="start">Of this agent; compared in whole milliseconds, which is what LiteDB keeps.</param>
     public IReadOnlyList<OperationRecord> InterruptedSince(DateTimeOffset start)
-        => [.. operations.Find(Query.EQ(OperationDocument.State, nameof(OperationState.Interrupted)))
-            .Select(OperationDocument.ToRecord)
-            .Where(r => r.EndedAt?.ToUnixTimeMilliseconds() >= start.ToUnixTimeMilliseconds())
-            .OrderBy(r => r.StartedAt)];
+    {
+        var written = operations.FindEqual(OperationDocument.State, nameof(OperationState.Interrupted));
+        lock (gate)
+        {
+            return [.. written.Concat(unwritten.Values)
+                .Select(OperationDocument.ToRecord)
+                .Where(r => r.State == OperationState.Interrupted && r.EndedAt?.ToUnixTimeMilliseconds() >= start.ToUnixTimeMilliseconds())
+                .DistinctBy(r => r.Id)
+                .OrderBy(r => r.StartedAt)];
+        }
+    }
 
     /// <summary>What an operation that did not end by itself tells.</summary>
     internal static OperatorError Interrupted(string why) => new(
@@ -79,14 +163,30 @@ internal sealed class OperationJournal
         $"interrupted: {why}; how far it got is not known",
         "look at the state of the host, then repeat the work under a new operation id");
 
+    private void WriteRest()
+    {
+        foreach (var (id, document) in unwritten.ToList())
+        {
+            operations.Upsert(document);
+            unwritten.Remove(id);
+        }
+    }
+
+    private static OperatorError Unwritable(IOException exception) => exception.IsDiskFull()
+        ? UnexpectedError.Of(exception) with { Message = "no space left for the agent's journal: the operation was not begun" }
+        : new OperatorError(
+            StatusCode.Internal,
+            "JOURNAL_UNWRITABLE",
+            $"the agent cannot write its journal, so the operation was not begun: {exception.Message}",
+            "mend the disk that holds data_dir; releases go on serving meanwhile");
+
     private void Prune()
     {
+        untilPruned = Math.Max(1, keep / 10);
         var surplus = operations.Count() - keep;
         if (surplus <= 0) return;
-        var old = operations.Query().OrderBy(OperationDocument.StartedAt).Limit(surplus).ToEnumerable()
-            .Where(d => d[OperationDocument.State] != nameof(OperationState.Running))
-            .Select(d => d["_id"])
-            .ToList();
-        foreach (var id in old) operations.Delete(id);
+        var old = operations.FindFirst(
+            OperationDocument.StartedAt, null, descending: false, d => d[OperationDocument.State] != nameof(OperationState.Running), surplus);
+        operations.Delete([.. old.Select(d => d["_id"].AsString)]);
     }
 }

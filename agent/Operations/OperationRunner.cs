@@ -14,6 +14,9 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
 {
     private const int EventsKept = 200;
 
+    // What an interrupted operation has to end in: a migration's VM gets SIGTERM, and SIGKILL 2 s later.
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
+
     private readonly Lock gate = new();
     private readonly Dictionary<OperationId, (RunningOperation Operation, Task Work)> running = [];
     private readonly List<Channel<OperationRecord>> watchers = [];
@@ -21,10 +24,11 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     private bool stopping;
 
     /// <summary>Begins an operation, or finds the one that has this id already.</summary>
-    /// <exception cref="OperatorException">The id was used for another request, or the agent is stopping.</exception>
+    /// <exception cref="OperatorException">
+    /// The id was used for another request, the journal cannot be written, or the agent is stopping.
+    /// </exception>
     public RunningOperation Begin(OperationRequest request, OperationWork work)
     {
-        RunningOperation operation;
         lock (gate)
         {
             if (Find(request.Id) is { } known)
@@ -33,17 +37,18 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
                 return known;
             }
 
-            if (stopping) throw new OperatorException(AgentStops);
-            operation = new RunningOperation(
+            if (stopping) throw new OperatorException(AgentStopping.Error);
+            var operation = new RunningOperation(
                 new OperationRecord(
                     request.Id, request.Deployment, request.Kind, request.Subject, request.Fingerprint, time.GetUtcNow(), OperationState.Running),
                 time);
             journal.Begin(operation.Record);
-            running[request.Id] = (operation, Task.Run(() => RunAsync(operation, request, work)));
+            Announce(operation.Record);
+            // Taken here, so that turns come in the order of the calls.
+            var turn = TakeTurn(operation, request.Exclusive);
+            running[request.Id] = (operation, Task.Run(() => RunAsync(operation, turn, work)));
+            return operation;
         }
-
-        Announce(operation.Record);
-        return operation;
     }
 
     /// <summary>An operation, running or journaled; null when nobody knows it.</summary>
@@ -52,7 +57,8 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
         lock (gate)
         {
             if (running.TryGetValue(id, out var active)) return active.Operation;
-            return journal.Find(id) is var (record, events) ? new RunningOperation(record, events, time) : null;
+            // One that the journal calls running and that does not run was never begun: its journaling failed half way.
+            return journal.Find(id) is ({ State: not OperationState.Running } record, var events) ? new RunningOperation(record, events, time) : null;
         }
     }
 
@@ -63,11 +69,13 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     }
 
     /// <summary>Operations that run now, then every one that begins or ends, until cancelled. A follower that is too slow loses the oldest.</summary>
+    /// <exception cref="OperatorException">The agent is stopping.</exception>
     public async IAsyncEnumerable<OperationRecord> WatchAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         var channel = Channel.CreateBounded<OperationRecord>(new BoundedChannelOptions(1000) { FullMode = BoundedChannelFullMode.DropOldest });
         lock (gate)
         {
+            if (stopping) throw new OperatorException(AgentStopping.Error);
             foreach (var record in Running()) channel.Writer.TryWrite(record);
             watchers.Add(channel);
         }
@@ -80,31 +88,49 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
         {
             lock (gate) watchers.Remove(channel);
         }
+
+        throw new OperatorException(AgentStopping.Error);
     }
 
-    /// <summary>Stops the agent's work: what runs is cancelled and journaled as interrupted.</summary>
+    /// <summary>
+    /// Stops the agent's work: what runs is cancelled and journaled as interrupted, also what does not end in time. Then those who follow it
+    /// are told, and the watchers.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
-        Task[] work;
+        List<(RunningOperation Operation, Task Work)> work;
         lock (gate)
         {
             if (stopping) return;
             stopping = true;
-            work = [.. running.Values.Select(r => r.Work)];
-            foreach (var (operation, _) in running.Values) operation.Cancellation.Cancel();
-            foreach (var watcher in watchers) watcher.Writer.TryComplete();
+            work = [.. running.Values];
         }
 
-        await Task.WhenAll(work);
+        foreach (var (operation, _) in work) await operation.Cancellation.CancelAsync();
+        try
+        {
+            await Task.WhenAll(work.Select(w => w.Work)).WaitAsync(StopLimit, time);
+        }
+        catch (TimeoutException)
+        {
+            foreach (var (operation, _) in work) End(Interrupted(operation, "the agent was stopped and did not wait for its end"), operation);
+        }
+
+        lock (gate)
+        {
+            foreach (var watcher in watchers) watcher.Writer.TryComplete();
+        }
     }
 
-    private async Task RunAsync(RunningOperation operation, OperationRequest request, OperationWork work)
+    private async Task RunAsync(RunningOperation operation, Task<IDisposable>? turn, OperationWork work)
     {
-        LogStarted(operation.Record.Kind, operation.Id, operation.Deployment, request.Subject);
+        var subject = operation.Record.Subject;
+        using var scope = logger.BeginScope(ScopeOf(operation));
+        LogStarted(operation.Record.Kind, operation.Id, operation.Deployment, subject);
         OperationRecord ended;
         try
         {
-            using var turn = await TurnAsync(operation, request);
+            using var taken = turn is null ? null : await turn;
             var result = await work(operation, operation.Cancellation.Token);
             ended = operation.Record with { State = OperationState.Succeeded, Result = result };
         }
@@ -112,7 +138,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
         {
             ended = operation.CancelReason is { } reason
                 ? operation.Record with { State = OperationState.Cancelled, Error = Cancelled(reason) }
-                : operation.Record with { State = OperationState.Interrupted, Error = OperationJournal.Interrupted("the agent was stopped") };
+                : Interrupted(operation, "the agent was stopped");
         }
         catch (OperatorException exception)
         {
@@ -122,49 +148,50 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            LogBug(exception, operation.Record.Kind, operation.Id);
-            ended = operation.Record with { State = OperationState.Failed, Error = Unexpected(exception) };
+            LogBug(exception, operation.Record.Kind, operation.Id, operation.Deployment, subject);
+            ended = operation.Record with { State = OperationState.Failed, Error = UnexpectedError.Of(exception) };
         }
 
-        ended = ended with { EndedAt = time.GetUtcNow() };
-        LogEnded(ended.Kind, ended.Id, ended.Deployment, ended.State, ended.Error?.Reason ?? "", (ended.EndedAt - ended.StartedAt)!.Value.TotalSeconds);
-        lock (gate)
-        {
-            try
-            {
-                journal.End(ended, operation.Newest(EventsKept));
-            }
-#pragma warning disable CA1031 // The work is done; a journal that cannot be written must not hide that from the caller.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                LogJournalFailed(exception, ended.Id);
-            }
-
-            running.Remove(ended.Id);
-        }
-
-        operation.Finish(ended);
-        Announce(ended);
+        End(ended, operation);
     }
 
-    private async Task<IDisposable?> TurnAsync(RunningOperation operation, OperationRequest request)
+    private void End(OperationRecord ended, RunningOperation operation)
     {
-        if (request.Exclusive is not { } key) return null;
+        ended = ended with { EndedAt = time.GetUtcNow() };
+        lock (gate)
+        {
+            if (!running.ContainsKey(ended.Id)) return;
+            var problem = journal.End(ended, operation.Newest(EventsKept));
+            running.Remove(ended.Id);
+            LogEnded(ended.Kind, ended.Id, ended.Deployment, ended.Subject, ended.State, ended.Error?.Reason ?? "", (ended.EndedAt - ended.StartedAt)!.Value.TotalSeconds);
+            if (problem is not null) LogJournalFailed(problem, ended.Id, ended.Deployment, ended.Subject);
+            operation.Finish(ended);
+            Announce(ended);
+        }
+    }
+
+    private Task<IDisposable>? TakeTurn(RunningOperation operation, string? key)
+    {
+        if (key is null) return null;
         if (turns.IsHeld(key)) operation.Message($"waiting for another operation on {key} to end");
-        return await turns.AcquireAsync(key, operation.Cancellation.Token);
+        return turns.AcquireAsync(key, operation.Cancellation.Token);
     }
 
     private void Announce(OperationRecord record)
     {
-        lock (gate)
-        {
-            foreach (var watcher in watchers) watcher.Writer.TryWrite(record);
-        }
+        foreach (var watcher in watchers) watcher.Writer.TryWrite(record);
     }
 
-    private static readonly OperatorError AgentStops = new(
-        StatusCode.Unavailable, "AGENT_STOPPING", "the agent is stopping and takes no new work", "try again when it is back");
+    // For every line that is logged while it runs, and by what it started: not the operation's id, which those would outlive.
+    private static Dictionary<string, object?> ScopeOf(RunningOperation operation) => new()
+    {
+        ["Deployment"] = operation.Deployment,
+        ["App"] = operation.Record.Subject.App,
+        ["Slot"] = operation.Record.Subject.Slot,
+    };
+
+    private static OperationRecord Interrupted(RunningOperation operation, string why)
+        => operation.Record with { State = OperationState.Interrupted, Error = OperationJournal.Interrupted(why) };
 
     private static OperatorError IdReused(OperationRecord known) => new(
         StatusCode.AlreadyExists,
@@ -175,18 +202,16 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     private static OperatorError Cancelled(string reason) => new(
         StatusCode.Cancelled, "OPERATION_CANCELLED", $"cancelled: {reason}", "look at the instance's and the member's state before going on");
 
-    private static OperatorError Unexpected(Exception exception) => new(
-        StatusCode.Internal, "INTERNAL", $"unexpected: {exception.Message}", "the agent's log has the details; please report this as a bug");
-
     [LoggerMessage(100, LogLevel.Information, "{Kind} started: operation {Operation}, deployment {Deployment}, {Subject}")]
     private partial void LogStarted(OperationKind kind, OperationId operation, DeploymentId? deployment, OperationSubject subject);
 
-    [LoggerMessage(101, LogLevel.Information, "{Kind} ended: operation {Operation}, deployment {Deployment}, {State} {Reason} after {Seconds:0.000} s")]
-    private partial void LogEnded(OperationKind kind, OperationId operation, DeploymentId? deployment, OperationState state, string reason, double seconds);
+    [LoggerMessage(101, LogLevel.Information, "{Kind} ended: operation {Operation}, deployment {Deployment}, {Subject}: {State} {Reason} after {Seconds:0.000} s")]
+    private partial void LogEnded(
+        OperationKind kind, OperationId operation, DeploymentId? deployment, OperationSubject subject, OperationState state, string reason, double seconds);
 
-    [LoggerMessage(102, LogLevel.Error, "{Kind} failed unexpectedly: operation {Operation}")]
-    private partial void LogBug(Exception exception, OperationKind kind, OperationId operation);
+    [LoggerMessage(102, LogLevel.Error, "{Kind} failed unexpectedly: operation {Operation}, deployment {Deployment}, {Subject}")]
+    private partial void LogBug(Exception exception, OperationKind kind, OperationId operation, DeploymentId? deployment, OperationSubject subject);
 
-    [LoggerMessage(103, LogLevel.Error, "The end of operation {Operation} could not be journaled; after a restart it will be shown as interrupted")]
-    private partial void LogJournalFailed(Exception exception, OperationId operation);
+    [LoggerMessage(103, LogLevel.Error, "The end of operation {Operation}, deployment {Deployment}, {Subject}, could not be journaled; it is kept in memory until that works. After a restart before that it will be shown as interrupted")]
+    private partial void LogJournalFailed(Exception exception, OperationId operation, DeploymentId? deployment, OperationSubject subject);
 }

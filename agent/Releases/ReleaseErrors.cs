@@ -74,7 +74,7 @@ internal static class ReleaseErrors
             "ask GetUpload, upload the rest, and stage again").With("offset", offset.ToString(CultureInfo.InvariantCulture)));
 
     public static OperatorException DiskFull(string what, Exception? cause = null) => Refused(
-        StatusCode.ResourceExhausted, "DISK_FULL", what, "prune old releases or free space, then try again; what was uploaded is kept", cause);
+        StatusCode.ResourceExhausted, "DISK_FULL", what, "prune old releases or free space, then try again", cause);
 
     public static OperatorException NotFound(AppName app, string release) => new(
         new OperatorError(
@@ -107,10 +107,6 @@ internal static class ReleaseErrors
         "RELEASE_PATH_TAKEN",
         $"{path} exists but is not a release that this agent staged",
         "move it away and stage again");
-
-    /// <summary>Whether a file could not be written for lack of space or quota.</summary>
-    public static bool IsDiskFull(this IOException exception)
-        => exception.HResult is 28 or 122; // ENOSPC, EDQUOT: the framework keeps the error number in HResult.
 
     /// <summary>Whether the archive itself is what is wrong, so that keeping it would be of no use.</summary>
     public static bool IsAboutContent(this OperatorError error) => error.Reason

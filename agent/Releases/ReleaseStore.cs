@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Decant.Agent.Configuration;
 using Decant.Agent.Operations;
+using Decant.Agent.State;
 using Decant.Errors;
 using Decant.Names;
 
@@ -145,7 +146,7 @@ internal sealed partial class ReleaseStore(
                     || name.StartsWith(ReleaseDirectories.RemovingPrefix, StringComparison.Ordinal))
                 {
                     LogLeftover(path);
-                    ReleaseDirectories.DeleteTree(path);
+                    TryDelete(path);
                 }
             }
 
@@ -154,6 +155,19 @@ internal sealed partial class ReleaseStore(
 
         // Staged, but the crash came before the archive was deleted.
         foreach (var release in List(null)) uploads.Delete(release.App, release.Id.Digest);
+    }
+
+    // One that cannot be deleted takes room, and nothing else: it must not keep the agent from starting.
+    private void TryDelete(string path)
+    {
+        try
+        {
+            ReleaseDirectories.DeleteTree(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            LogLeftoverStays(path, exception.Message);
+        }
     }
 
     private StagedRelease Publish(AppName app, ReleaseId id, CancellationToken cancellation)
@@ -177,7 +191,7 @@ internal sealed partial class ReleaseStore(
         }
         catch (IOException exception) when (exception.IsDiskFull())
         {
-            throw ReleaseErrors.DiskFull($"no space left while release {id} of {app} was unpacked; what was unpacked is deleted", exception);
+            throw ReleaseErrors.DiskFull($"no space left while release {id} of {app} was unpacked; what was unpacked is deleted, the archive is kept", exception);
         }
         finally
         {
@@ -233,6 +247,9 @@ internal sealed partial class ReleaseStore(
 
     [LoggerMessage(213, LogLevel.Information, "Deleting what an interrupted stage or removal left: {Path}")]
     private partial void LogLeftover(string path);
+
+    [LoggerMessage(215, LogLevel.Warning, "{Path} cannot be deleted: {Why}")]
+    private partial void LogLeftoverStays(string path, string why);
 
     [LoggerMessage(214, LogLevel.Warning, "{Path} is not a release that this agent staged and is passed over: {Why}")]
     private partial void LogUnknown(string path, string why);

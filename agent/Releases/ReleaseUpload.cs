@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using Decant.Agent.State;
 using Decant.Names;
 using Microsoft.Win32.SafeHandles;
 
@@ -92,7 +93,11 @@ internal sealed class ReleaseUpload : IAsyncDisposable
         }
         catch (IOException exception) when (exception.IsDiskFull())
         {
-            throw ReleaseErrors.DiskFull($"no space left for the upload of {Digest.Prefix} after {written} bytes", exception);
+            // What came would keep the disk full, and with it this host's journal and logs.
+            var received = written;
+            await EndAsync();
+            owner.Discard(this, "the disk is full");
+            throw ReleaseErrors.DiskFull($"no space left for the upload of {Digest.Prefix} after {received} bytes; they are deleted", exception);
         }
 
         cancellation.ThrowIfCancellationRequested();
@@ -107,7 +112,7 @@ internal sealed class ReleaseUpload : IAsyncDisposable
         if (actual != Digest)
         {
             await EndAsync();
-            owner.Discard(this);
+            owner.Discard(this, "its bytes have another digest");
             throw ReleaseErrors.WrongDigest(Digest, actual);
         }
 

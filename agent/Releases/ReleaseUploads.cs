@@ -69,6 +69,7 @@ internal sealed partial class ReleaseUploads(
         catch
         {
             lock (gate) active.Remove((app, digest));
+            directories.DeleteWhenEmpty(Path.GetDirectoryName(directories.Partial(app, digest))!);
             throw;
         }
     }
@@ -107,10 +108,10 @@ internal sealed partial class ReleaseUploads(
         LogComplete(upload.Digest.Prefix, upload.App, upload.TotalBytes);
     }
 
-    /// <summary>An upload is not what was announced.</summary>
-    internal void Discard(ReleaseUpload upload)
+    /// <summary>An upload is of no use.</summary>
+    internal void Discard(ReleaseUpload upload, string why)
     {
-        LogDiscarded(upload.Digest.Prefix, upload.App);
+        LogDiscarded(upload.Digest.Prefix, upload.App, why);
         File.Delete(directories.Partial(upload.App, upload.Digest));
     }
 
@@ -138,8 +139,8 @@ internal sealed partial class ReleaseUploads(
     [LoggerMessage(200, LogLevel.Information, "Upload of {Digest} of {App} is complete: {Bytes} bytes")]
     private partial void LogComplete(string digest, AppName app, long bytes);
 
-    [LoggerMessage(201, LogLevel.Warning, "Upload of {Digest} of {App} was discarded: its bytes have another digest")]
-    private partial void LogDiscarded(string digest, AppName app);
+    [LoggerMessage(201, LogLevel.Warning, "Upload of {Digest} of {App} was discarded: {Why}")]
+    private partial void LogDiscarded(string digest, AppName app, string why);
 
     [LoggerMessage(202, LogLevel.Information, "Deleted stale upload {File} of {App}: last written at {LastWritten:u}")]
     private partial void LogStale(string file, string app, DateTime lastWritten);

@@ -1,3 +1,5 @@
+using Decant.Errors;
+
 namespace Decant.Controller.Manifest;
 
 /// <summary>The keys that each part of the manifest knows.</summary>
@@ -46,7 +48,7 @@ internal static class ManifestKeys
     public static string SuggestionFor(string key, IReadOnlyList<string> known)
     {
         if (key == "<<") return "write the values out: a manifest has neither anchors nor merge keys";
-        if (Spelling.Nearest(key, known) is { } meant) return $"did you mean `{meant}`?";
+        if (Suggestion.For(key, known) is { } meant) return $"did you mean `{meant}`?";
         var homes = Parts.Where(p => p.Value != known && p.Value.Contains(key)).Select(p => p.Key.Length == 0 ? "the top level" : $"`{p.Key}`");
         var places = string.Join(" or ", homes);
         return places.Length > 0 ? $"it belongs under {places}" : $"known are {string.Join(", ", known.Select(k => $"`{k}`"))}";

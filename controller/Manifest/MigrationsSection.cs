@@ -1,4 +1,5 @@
 using Decant.Controller.Fleet;
+using Decant.Errors;
 
 namespace Decant.Controller.Manifest;
 
@@ -28,7 +29,7 @@ internal static class MigrationsSection
         section.Refuse(
             "host",
             $"{name} is none of the hosts",
-            Spelling.Nearest(name.Value, names) is { } meant ? $"did you mean `{meant}`?" : $"hosts are {string.Join(", ", names.Take(10))}");
+            Suggestion.For(name.Value, names) is { } meant ? $"did you mean `{meant}`?" : $"hosts are {string.Join(", ", names.Take(10))}");
         return null;
     }
 }

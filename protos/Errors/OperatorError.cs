@@ -20,6 +20,7 @@ public sealed record OperatorError(StatusCode Code, string Reason, string Messag
     public const string Domain = "decant";
 
     private const string WhatNextKey = "what_next";
+    private const int MaxFieldText = 1800;
 
     /// <summary>More facts, by name: "host", "app", "slot", "state", "offset".</summary>
     public IReadOnlyDictionary<string, string> Facts { get; init; } = new Dictionary<string, string>();
@@ -87,8 +88,46 @@ public sealed record OperatorError(StatusCode Code, string Reason, string Messag
             : new OperatorError(exception.StatusCode, exception.StatusCode.ToString().ToUpperInvariant(), exception.Status.Detail);
     }
 
-    /// <summary>The exception that a gRPC service throws to send this error.</summary>
-    public RpcException ToRpcException() => ToStatus().ToRpcException();
+    /// <summary>
+    /// The exception that a gRPC service throws to send this error. It travels in HTTP/2 trailers, of which clients take 8 KiB in all (gRPC's
+    /// default max_metadata_size), so what is longer than that allows is cut.
+    /// </summary>
+    public RpcException ToRpcException() => Short().ToStatus().ToRpcException();
+
+    private OperatorError Short() => this with
+    {
+        Message = Cut(Message, Fields.Count > 0 ? 1000 : 2000),
+        WhatNext = Cut(WhatNext, 400),
+        Facts = Facts.ToDictionary(f => f.Key, f => Cut(f.Value, 200)),
+        Fields = ShortFields(),
+    };
+
+    private List<FieldError> ShortFields()
+    {
+        var shown = new List<FieldError>();
+        var length = 0;
+        foreach (var field in Fields.Select(f => new FieldError(Cut(f.Field, 80), Cut(f.Reason, 160))))
+        {
+            length += field.Field.Length + field.Reason.Length;
+            if (length > MaxFieldText)
+            {
+                shown.Add(new FieldError("…", $"and {Fields.Count - shown.Count} more"));
+                break;
+            }
+
+            shown.Add(field);
+        }
+
+        return shown;
+    }
+
+    // The beginning says what failed; the end has the last lines of whatever printed them.
+    private static string Cut(string text, int most)
+    {
+        if (text.Length <= most) return text;
+        var head = most / 3;
+        return $"{text[..head]} … {text[^(most - head - 3)..]}";
+    }
 }
 
 /// <summary>One field of a request that is wrong.</summary>

@@ -37,7 +37,7 @@ public class FailedDeploymentTests
 
         Assert.That(json.ExitCode, Is.EqualTo(FailedSafely), json.Everything);
         var events = DeploymentEvents.In(json.Output);
-        var failure = events.End.GetProperty("failure");
+        var failure = events.Failure;
         Assert.Multiple(() =>
         {
             Assert.That(failures, Is.Empty, json.Everything);
@@ -47,8 +47,8 @@ public class FailedDeploymentTests
             Assert.That(events.PositionOf("web3"), Is.EqualTo("untouched"));
             Assert.That(failure.GetProperty("host").GetString(), Is.EqualTo("web1"));
             Assert.That(failure.GetProperty("verb").GetString(), Is.EqualTo("await-healthy").Or.EqualTo("start"));
-            Assert.That(failure.GetProperty("reason").GetString(), Is.EqualTo(reason));
-            Assert.That(failure.GetProperty("message").GetString(), Does.Contain(lastLine));
+            Assert.That(failure.GetProperty("error").GetProperty("reason").GetString(), Is.EqualTo(reason));
+            Assert.That(failure.GetProperty("error").GetProperty("message").GetString(), Does.Contain(lastLine));
             Assert.That(shown.Output, Does.Contain("rolled back").And.Contain("web1: ").And.Contain(lastLine), shown.Everything);
         });
     }
@@ -57,12 +57,12 @@ public class FailedDeploymentTests
     [CancelAfter(120_000)]
     public async Task People_are_told_the_host_the_step_the_reason_and_the_releases_own_last_lines(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.0.4", fleet.Directory, cancellation, "--misbehave", "crash_at_boot");
+        var archive = await DemoRelease.BuildAsync("1.0.1", fleet.Directory, cancellation, "--misbehave", "crash_at_boot");
 
-        var told = await fleet.DecantAsync(cancellation, "deploy", archive);
+        var told = await fleet.DecantAsync(cancellation, "deploy", archive, "--again");
 
         Assert.That(told.ExitCode, Is.EqualTo(FailedSafely), told.Everything);
-        Assert.That(told.Output, Does.Contain("failed: web1: await-healthy: demo/main (1.0.4) ended by itself")
+        Assert.That(told.Output, Does.Contain("failed: web1: await-healthy: demo/main (1.0.1) ended by itself")
             .And.Contain("demo crashes at boot, as it was built to: the configuration key :shop_api_key is missing")
             .And.Contain("1 host rolled back: every host runs what it ran before")
             .And.Contain("web1: rolled back, 1.0.0")
@@ -73,13 +73,13 @@ public class FailedDeploymentTests
     [CancelAfter(120_000)]
     public async Task A_migration_that_fails_stops_the_deployment_before_any_instance_is_touched(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.0.5", fleet.Directory, cancellation, "--migrations", "4", "--misbehave", "failing_migration");
+        var archive = await DemoRelease.BuildAsync("1.0.4", fleet.Directory, cancellation, "--migrations", "4", "--misbehave", "failing_migration");
 
         var (json, failures) = await DeployUnderLoadAsync(archive, cancellation);
 
         Assert.That(json.ExitCode, Is.EqualTo(FailedSafely), json.Everything);
         var events = DeploymentEvents.In(json.Output);
-        var failure = events.End.GetProperty("failure");
+        var failure = events.Failure;
         Assert.Multiple(() =>
         {
             Assert.That(failures, Is.Empty, json.Everything);
@@ -87,8 +87,8 @@ public class FailedDeploymentTests
             Assert.That(events.Steps.Select(s => s.Split(' ')[0]).Distinct(), Is.EqualTo(new[] { "stage", "preflight", "migrate" }));
             Assert.That(failure.GetProperty("host").GetString(), Is.EqualTo("web1"));
             Assert.That(failure.GetProperty("verb").GetString(), Is.EqualTo("migrate"));
-            Assert.That(failure.GetProperty("reason").GetString(), Is.EqualTo("MIGRATION_FAILED"));
-            Assert.That(failure.GetProperty("message").GetString(), Does.Contain("column \"price\" does not exist"));
+            Assert.That(failure.GetProperty("error").GetProperty("reason").GetString(), Is.EqualTo("MIGRATION_FAILED"));
+            Assert.That(failure.GetProperty("error").GetProperty("message").GetString(), Does.Contain("column \"price\" does not exist"));
         });
     }
 
@@ -97,7 +97,7 @@ public class FailedDeploymentTests
     public async Task A_release_that_failed_is_remembered_and_wants_again(CancellationToken cancellation)
     {
         fleet.WriteManifest(environment: "DEMO_REQUIRE: DEMO_KEY");
-        var archive = await DemoRelease.BuildAsync("1.0.6", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.2.0", fleet.Directory, cancellation);
 
         var failed = await fleet.DecantAsync(cancellation, "deploy", archive, "--json");
         fleet.WriteManifest("batch: 3", environment: "DEMO_REQUIRE: DEMO_KEY\nDEMO_KEY: abc");
@@ -111,13 +111,13 @@ public class FailedDeploymentTests
             var events = DeploymentEvents.In(failed.Output);
             Assert.That(events.Steps.Select(s => s.Split(' ')[0]).Distinct(), Is.EqualTo(new[] { "stage", "preflight" }), "nothing is touched");
             Assert.That(
-                events.End.GetProperty("failure").GetProperty("message").GetString(),
+                events.Failure.GetProperty("error").GetProperty("message").GetString(),
                 Does.Contain("config/runtime.exs does not evaluate").And.Contain("DEMO_KEY"));
             Assert.That(refused.ExitCode, Is.EqualTo(Refused), refused.Everything);
             Assert.That(refused.Errors, Does.Contain("made deployment").And.Contain("DEMO_KEY").And.Contain("--again"));
             Assert.That(untouched, Is.EqualTo(AllOld));
             Assert.That(again.ExitCode, Is.Zero, again.Everything);
-            Assert.That(fleet.VersionsAsync(cancellation).Result, Is.EqualTo(new[] { "1.0.6", "1.0.6", "1.0.6" }));
+            Assert.That(fleet.VersionsAsync(cancellation).Result, Is.EqualTo(new[] { "1.2.0", "1.2.0", "1.2.0" }));
         });
     }
 
@@ -127,7 +127,7 @@ public class FailedDeploymentTests
     {
         fleet.WriteManifest("failure_budget: 1");
         fleet.ChangeManifest("  web2: { ", "  web2: { env: { DEMO_MISBEHAVE: crash_at_boot }, ");
-        var archive = await DemoRelease.BuildAsync("1.0.7", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.1.0", fleet.Directory, cancellation);
 
         var (json, failures) = await DeployUnderLoadAsync(archive, cancellation);
 
@@ -136,9 +136,9 @@ public class FailedDeploymentTests
         Assert.Multiple(() =>
         {
             Assert.That(failures, Is.Empty, json.Everything);
-            Assert.That(fleet.VersionsAsync(cancellation).Result, Is.EqualTo(new[] { "1.0.7", "", "1.0.7" }));
+            Assert.That(fleet.VersionsAsync(cancellation).Result, Is.EqualTo(new[] { "1.1.0", "", "1.1.0" }));
             Assert.That(events.PositionOf("web2"), Is.EqualTo("out_of_rotation"));
-            Assert.That(events.End.GetProperty("summary").GetString(), Does.Contain("demo 1.0.7 runs on 2 hosts").And.Contain("web2 failed within the budget"));
+            Assert.That(events.End.GetProperty("message").GetString(), Does.Contain("demo 1.1.0 runs on 2 hosts").And.Contain("web2 failed within the budget"));
         });
     }
 
@@ -146,11 +146,8 @@ public class FailedDeploymentTests
     [CancelAfter(120_000)]
     public async Task Without_automatic_rollback_a_failed_host_is_left_as_it_is_and_people_are_told_what_next(CancellationToken cancellation)
     {
-        // A release that is older than what serves, and good: where the rollback must not go.
-        await fleet.ServesAsync("0.9.0", cancellation);
-        await fleet.ServesAsync("1.0.0", cancellation);
         fleet.WriteManifest("auto_rollback: false");
-        var archive = await DemoRelease.BuildAsync("1.0.8", fleet.Directory, cancellation, "--misbehave", "crash_at_boot");
+        var archive = await DemoRelease.BuildAsync("1.0.1", fleet.Directory, cancellation, "--misbehave", "crash_at_boot");
 
         var (json, failures) = await DeployUnderLoadAsync(archive, cancellation);
         var left = await fleet.VersionsAsync(cancellation);
@@ -176,7 +173,7 @@ public class FailedDeploymentTests
     {
         CommandResult deployment = null!;
         var report = await fleet.UnderLoadAsync(
-            async _ => deployment = await fleet.DecantAsync(cancellation, "deploy", archive, "--json"), cancellation);
+            async _ => deployment = await fleet.DecantAsync(cancellation, "deploy", archive, "--json", "--again"), cancellation);
         return (deployment, report.Failed == 0 ? "" : report.ToString());
     }
 }

@@ -42,8 +42,6 @@ public class RollingDeploymentTests
     public async Task A_release_with_a_slow_migration_replaces_another_under_load_and_no_request_fails(CancellationToken cancellation)
     {
         await fleet.ServesAsync("1.0.0", cancellation);
-        fleet.WriteManifest(environment: "DEMO_MIGRATION_MS: 4000");
-        await fleet.DeployedAsync("1.0.0", cancellation);
         var archive = await DemoRelease.BuildAsync("2.0.0", fleet.Directory, cancellation, "--migrations", "4", "--misbehave", "slow_migration");
 
         RunningProgram deployment = null!;
@@ -60,7 +58,8 @@ public class RollingDeploymentTests
                 load.Mark("after");
             },
             cancellation,
-            slow: TimeSpan.FromSeconds(3));
+            slow: TimeSpan.FromSeconds(3),
+            rate: 250);
         await using var _ = deployment;
         Assert.That(exitCode, Is.Zero, deployment.Output);
         var events = DeploymentEvents.In(deployment.Output);

@@ -28,7 +28,7 @@ public class StopAndResumeTests
     [CancelAfter(120_000)]
     public async Task One_Ctrl_C_stops_after_the_running_step_and_resume_completes(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.2.1", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.1.0", fleet.Directory, cancellation);
         CommandResult resumed = null!;
         await using var deployment = await UnderLoadAsync(archive, async running =>
         {
@@ -48,7 +48,7 @@ public class StopAndResumeTests
             Assert.That(stopped.Steps[^1], Is.EqualTo("drain web2"), "no other is begun");
             Assert.That(completed.Steps, Has.None.StartsWith("migrate").And.None.EqualTo("stop web1"), "what is done is not done again");
         });
-        await AssertCompletedAsync(resumed, "1.2.1", cancellation);
+        await AssertCompletedAsync(resumed, "1.1.0", cancellation);
     }
 
     [Test]
@@ -56,7 +56,7 @@ public class StopAndResumeTests
     public async Task A_second_Ctrl_C_aborts_the_running_step_and_resume_completes(CancellationToken cancellation)
     {
         fleet.WriteManifest("min_healthy: 3s");
-        var archive = await DemoRelease.BuildAsync("1.2.2", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.2.0", fleet.Directory, cancellation);
         CommandResult resumed = null!;
         await using var deployment = await UnderLoadAsync(archive, async running =>
         {
@@ -76,14 +76,14 @@ public class StopAndResumeTests
             Assert.That(aborted.PositionOf("web1"), Is.EqualTo("halfway"));
             Assert.That(aborted.PositionOf("web2"), Is.EqualTo("untouched"));
         });
-        await AssertCompletedAsync(resumed, "1.2.2", cancellation);
+        await AssertCompletedAsync(resumed, "1.2.0", cancellation);
     }
 
     [Test]
     [CancelAfter(120_000)]
     public async Task A_deployment_whose_controller_was_killed_is_shown_as_interrupted_and_resume_completes(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.2.3", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.3.0", fleet.Directory, cancellation);
         CommandResult shown = null!;
         CommandResult resumed = null!;
         await using var deployment = await UnderLoadAsync(archive, async running =>
@@ -96,15 +96,15 @@ public class StopAndResumeTests
         }, cancellation);
 
         Assert.That(shown.Output, Does.Contain("interrupted").And.Match("stop demo .* on web2: not ended"), shown.Everything);
-        await AssertCompletedAsync(resumed, "1.2.3", cancellation);
-        Assert.That(await fleet.MigrationRunsAsync("1.2.3", cancellation), Is.EqualTo(1));
+        await AssertCompletedAsync(resumed, "1.3.0", cancellation);
+        Assert.That(await fleet.MigrationRunsAsync("1.3.0", cancellation), Is.EqualTo(1));
     }
 
     [Test]
     [CancelAfter(120_000)]
     public async Task A_deployment_goes_on_when_agents_are_killed_in_its_steps_and_started_again(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.2.4", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.4.0", fleet.Directory, cancellation);
         (string Step, TestHost Host)[] deaths =
             [("web1/drain/edge", fleet.BalancerHost), ("web2/stop", fleet.Hosts[1]), ("web3/await-healthy", fleet.Hosts[2])];
         var exitCode = -1;
@@ -133,7 +133,7 @@ public class StopAndResumeTests
                 Assert.That(events.IndexOf("step_retried", verb, host), Is.LessThan(events.IndexOf("step_ended", verb, host)));
             }
 
-            Assert.That(fleet.VersionsAsync(cancellation).Result, Is.EqualTo(new[] { "1.2.4", "1.2.4", "1.2.4" }));
+            Assert.That(fleet.VersionsAsync(cancellation).Result, Is.EqualTo(new[] { "1.4.0", "1.4.0", "1.4.0" }));
         });
     }
 

@@ -91,17 +91,16 @@ public class UnreachableTests
     [CancelAfter(60_000)]
     public async Task A_second_controller_is_refused_and_told_who_deploys(CancellationToken cancellation)
     {
-        fleet.WriteManifest(environment: "DEMO_MIGRATION_MS: 5000");
-        var slow = await DemoRelease.BuildAsync("1.4.1", fleet.Directory, cancellation, "--misbehave", "slow_migration");
+        var slow = await DemoRelease.BuildAsync("2.0.0", fleet.Directory, cancellation, "--migrations", "4", "--misbehave", "slow_migration");
         await using var first = fleet.StartDecant("deploy", slow, "--json");
-        await first.WaitForLineAsync("\"output\":\"migrating to 1.4.1", cancellation);
+        await first.WaitForLineAsync("\"output\":\"migrating to 2.0.0", cancellation);
 
         var second = await fleet.DecantAsync(cancellation, "deploy", archive);
         await first.SignalAsync("INT");
         await first.WaitForExitAsync(cancellation);
 
         Assert.That(second.ExitCode, Is.EqualTo(Refused), second.Everything);
-        Assert.That(second.Errors, Does.Contain($"pid {first.Pid}, deploying demo 1.4.1 since"));
+        Assert.That(second.Errors, Does.Contain($"pid {first.Pid}, deploying demo 2.0.0 since"));
         await AssertUntouchedAsync(cancellation);
     }
 

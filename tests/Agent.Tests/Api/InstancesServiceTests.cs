@@ -27,6 +27,7 @@ public class InstancesServiceTests
                 .AddSingleton(host.Releases)
                 .AddSingleton(host.HealthWait)
                 .AddSingleton(host.Script)
+                .AddSingleton<LogFollowers>()
                 .AddSingleton(new Preflight(host.Script, new SharedLibraries(TimeProvider.System), host.Configuration, disk))
                 .AddSingleton(new Migrations(host.Script, host.Database, TimeProvider.System)),
             app => app.MapGrpcService<InstancesService>());

@@ -207,6 +207,100 @@ public class OperationRunnerTests
         });
     }
 
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Many_operations_that_wait_for_one_turn_get_it_in_the_order_of_their_calls(CancellationToken cancellation)
+    {
+        var order = new List<int>();
+        var operations = Enumerable.Range(0, 40)
+            .Select(i => runner.Begin(Request($"op-{i}", exclusive: "app/shop"), (_, _) =>
+            {
+                order.Add(i);
+                return Task.FromResult<OperationResult>(new Done());
+            }))
+            .ToList();
+        foreach (var operation in operations) await EventsAsync(operation, cancellation);
+
+        Assert.That(order, Is.EqualTo(Enumerable.Range(0, 40)));
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Work_that_does_not_heed_the_agents_stop_is_journaled_as_interrupted_and_its_followers_are_told(CancellationToken cancellation)
+    {
+        var deaf = new TaskCompletionSource();
+        var started = new TaskCompletionSource();
+        var operation = runner.Begin(Request("deaf"), async (_, _) =>
+        {
+            started.SetResult();
+            await deaf.Task;
+            return new Done();
+        });
+        await started.Task.WaitAsync(cancellation);
+        var following = EventsAsync(operation, cancellation);
+
+        await runner.DisposeAsync().AsTask().WaitAsync(cancellation);
+        var events = await following;
+        deaf.SetResult();
+
+        Assert.That(events[^1], Is.TypeOf<OperationFinished>().With.Property("Record").Property("State").EqualTo(OperationState.Interrupted));
+        Assert.That(journal.Find(operation.Id)!.Value.Record.State, Is.EqualTo(OperationState.Interrupted));
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Watchers_see_each_operation_begin_before_it_ends_and_are_told_when_the_agent_stops(CancellationToken cancellation)
+    {
+        var seen = new List<(string, OperationState)>();
+        var begun = new TaskCompletionSource();
+        var blocker = runner.Begin(Request("blocker"), Endless);
+        var watching = Task.Run(
+            async () =>
+            {
+                await foreach (var record in runner.WatchAsync(cancellation))
+                {
+                    seen.Add((record.Id.Value, record.State));
+                    begun.TrySetResult();
+                }
+            },
+            cancellation);
+        await begun.Task.WaitAsync(cancellation);
+        for (var i = 0; i < 30; i++) await EventsAsync(runner.Begin(Request($"op-{i}"), Nothing), cancellation);
+        await runner.DisposeAsync();
+
+        var stop = await Assert.ThrowsAsync<OperatorException>(() => watching);
+        Assert.That((stop!.Error.Code, stop.Error.Reason), Is.EqualTo((StatusCode.Unavailable, "AGENT_STOPPING")));
+        var expected = Enumerable.Range(0, 30).SelectMany(i => new[] { ($"op-{i}", OperationState.Running), ($"op-{i}", OperationState.Succeeded) })
+            .Prepend(("blocker", OperationState.Running)).Append(("blocker", OperationState.Interrupted));
+        Assert.That(seen, Is.EqualTo(expected));
+        Assert.That(blocker.Record.State, Is.EqualTo(OperationState.Interrupted));
+        Assert.That(async () => await runner.WatchAsync(cancellation).FirstAsync(cancellation), Throws.TypeOf<OperatorException>());
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task A_watcher_that_does_not_read_costs_bounded_memory_and_gets_the_newest(CancellationToken cancellation)
+    {
+        await using var watcher = runner.WatchAsync(cancellation).GetAsyncEnumerator(cancellation);
+        runner.Begin(Request("first"), Endless);
+        Assert.That(await watcher.MoveNextAsync(), Is.True);
+
+        for (var i = 0; i < 600; i++) await EventsAsync(runner.Begin(Request($"op-{i}"), Nothing), cancellation);
+        await runner.DisposeAsync();
+        var late = new List<string>();
+        try
+        {
+            while (await watcher.MoveNextAsync()) late.Add(watcher.Current.Id.Value);
+        }
+        catch (OperatorException)
+        {
+            // The agent stops: the end.
+        }
+
+        Assert.That(late, Has.Count.EqualTo(1000), "of 1201");
+        Assert.That(late[^2..], Is.EqualTo(new[] { "op-599", "first" }));
+    }
+
     private static OperationRequest Request(string id, string? exclusive = null)
         => new(OperationId.Parse(id), DeploymentId.Parse("d1"), OperationKind.Evaluate, new OperationSubject(AppName.Parse("shop")), "f", exclusive);
 

@@ -1,19 +1,12 @@
-using System.Net.Sockets;
 using Decant.Agent.Api;
-using Decant.Agent.Configuration;
-using Decant.Agent.Operations;
 using Decant.Agent.Releases;
-using Decant.Agent.State;
+using Decant.Agent.Tests.Api;
 using Decant.Errors;
 using Decant.V1;
 using Google.Protobuf;
 using Grpc.Core;
-using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Decant.Agent.Tests.Releases;
 
@@ -24,55 +17,24 @@ public class ReleasesServiceTests
     private static readonly byte[] Archive = new FakeRelease { Ballast = 300_000 }.ToArchive();
 
     private StoreRoom room = null!;
-    private TemporaryDirectory directory = null!;
-    private WebApplication app = null!;
-    private GrpcChannel channel = null!;
+    private ServedApi api = null!;
     private V1.Releases.ReleasesClient client = null!;
 
     [SetUp]
     public async Task Serve()
     {
         room = new StoreRoom();
-        directory = new TemporaryDirectory();
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(directory["agent.sock"], l => l.Protocols = HttpProtocols.Http2));
-        builder.Services.AddGrpc(g => g.Interceptors.Add<ErrorInterceptor>());
-        builder.Services
-            .AddSingleton(new AgentIdentity("web1", DateTimeOffset.UtcNow))
-            .AddSingleton(TimeProvider.System)
-            .AddSingleton(AgentDatabase.Open(directory["agent.db"]))
-            .AddSingleton(s => new OperationJournal(s.GetRequiredService<AgentDatabase>(), 100))
-            .AddSingleton<OperationRunner>()
-            .AddSingleton<OperationCalls>()
-            .AddSingleton(room.Store)
-            .AddSingleton(room.Uploads)
-            .AddSingleton<IReleaseUse>(room);
-        app = builder.Build();
-        app.MapGrpcService<ReleasesService>();
-        await app.StartAsync();
-        channel = GrpcChannel.ForAddress("http://agent", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectCallback = async (_, cancellation) =>
-                {
-                    var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory["agent.sock"]), cancellation);
-                    return new NetworkStream(socket, ownsSocket: true);
-                },
-            },
-        });
-        client = new V1.Releases.ReleasesClient(channel);
+        api = await ServedApi.StartAsync(
+            services => services.AddSingleton(room.Store).AddSingleton(room.Uploads).AddSingleton<IReleaseUse>(room),
+            app => app.MapGrpcService<ReleasesService>());
+        client = new V1.Releases.ReleasesClient(api.Channel);
     }
 
     [TearDown]
     public async Task Stop()
     {
-        channel.Dispose();
-        await app.DisposeAsync();
+        await api.DisposeAsync();
         room.Dispose();
-        directory.Dispose();
     }
 
     [Test]

@@ -21,12 +21,15 @@ internal sealed class DeploymentEvents
     /// <summary>The last event: how the deployment ended.</summary>
     public JsonElement End => events.Single(e => Text(e, "event") == "deployment_ended");
 
+    /// <summary>The first step that failed: its <c>host</c>, <c>verb</c> and <c>error</c>.</summary>
+    public JsonElement Failure => events.First(e => Text(e, "event") == "step_ended" && !e.GetProperty("succeeded").GetBoolean());
+
     /// <summary>The steps that were begun, in that order, as <c>verb host</c>; those of a rollback as <c>rollback verb host</c>.</summary>
     public IReadOnlyList<string> Steps => [.. events.Where(e => Text(e, "event") == "step_started").Select(Name)];
 
     /// <summary>Hosts of each wave of the plan.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Waves =>
-        [.. events.First(e => Text(e, "event") == "plan_made").GetProperty("waves").EnumerateArray()
+        [.. events.First(e => Text(e, "event") == "plan_made").GetProperty("plan").GetProperty("waves").EnumerateArray()
             .Select(w => (IReadOnlyList<string>)[.. w.GetProperty("hosts").EnumerateArray().Select(h => Text(h, "host"))])];
 
     /// <summary>Where the event is among all; fails when it is not there.</summary>
@@ -41,7 +44,7 @@ internal sealed class DeploymentEvents
 
     /// <summary>Where a host stands at the end: <c>done</c>, <c>untouched</c>, <c>rolled_back</c>, …</summary>
     public string PositionOf(string host)
-        => Text(End.GetProperty("hosts").EnumerateArray().Single(h => Text(h, "host") == host), "position");
+        => Text(End.GetProperty("standings").EnumerateArray().Single(h => Text(h, "host") == host), "position");
 
     private static string Name(JsonElement step)
         => $"{(step.GetProperty("rollback").GetBoolean() ? "rollback " : "")}{Text(step, "verb")} {Text(step, "host")}";

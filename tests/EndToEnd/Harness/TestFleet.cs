@@ -1,5 +1,3 @@
-using Decant.Load;
-
 namespace Decant.EndToEnd.Harness;
 
 /// <summary>Hosts with agents, a balancer in front of them and a manifest, all of the test's own.</summary>
@@ -107,11 +105,11 @@ internal sealed class TestFleet : IAsyncDisposable
         return result.ExitCode == 0 ? result : throw new TestException($"{result.Everything}\n{AgentLogs()}");
     }
 
-    /// <summary>Sees to it that every host serves the version, all at once and without load: where a test begins.</summary>
+    /// <summary>Sees to it that every host serves the version: where a test begins. Deploys to all at once, and not at all where it runs.</summary>
     public async Task ServesAsync(string version, CancellationToken cancellation)
     {
         WriteManifest($"batch: {Hosts.Count}");
-        await DeployedAsync(version, cancellation);
+        if ((await VersionsAsync(cancellation)).Any(serving => serving != version)) await DeployedAsync(version, cancellation);
         WriteManifest();
     }
 
@@ -121,29 +119,6 @@ internal sealed class TestFleet : IAsyncDisposable
         var manifest = File.ReadAllText(Manifest);
         if (!manifest.Contains(text, StringComparison.Ordinal)) throw new TestException($"decant.yml has no \"{text}\"");
         File.WriteAllText(Manifest, manifest.Replace(text, instead, StringComparison.Ordinal));
-    }
-
-    /// <summary>A steady mixed load through the balancer while something is done; the account of every request.</summary>
-    /// <param name="during">Done while the load goes on; the load is steady when it begins, and goes on a little after it.</param>
-    /// <param name="cancellation">Gives up.</param>
-    /// <param name="slow">How long slow answers take: what a drain waits for.</param>
-    public async Task<LoadReport> UnderLoadAsync(Func<LoadRun, Task> during, CancellationToken cancellation, TimeSpan? slow = null)
-    {
-        var load = LoadRun.Start(new LoadOptions(
-            Balancer.Url, FastRate: 120, NewConnectionRate: 40, SlowRate: 3, SlowTime: slow ?? TimeSpan.FromSeconds(1), StreamRate: 2, UploadRate: 2));
-        LoadReport report;
-        try
-        {
-            await AnsweredAsync(load, 150, cancellation);
-            await during(load);
-            await AnsweredAsync(load, 150, cancellation);
-        }
-        finally
-        {
-            report = await load.StopAsync();
-        }
-
-        return report;
     }
 
     /// <summary>What each host itself says that it serves, in the manifest's order; empty where it does not answer.</summary>
@@ -190,12 +165,6 @@ internal sealed class TestFleet : IAsyncDisposable
         ["DECANT_STATE_DIR"] = Path.Combine(Directory, "controller"),
         ["NO_COLOR"] = "1",
     };
-
-    private static Task AnsweredAsync(LoadRun load, int more, CancellationToken cancellation)
-    {
-        var enough = load.Succeeded + more;
-        return Eventually.TrueAsync(() => Task.FromResult(load.Succeeded >= enough), $"{more} more requests succeed", cancellation);
-    }
 
     private static string Logged(TestHost host)
     {

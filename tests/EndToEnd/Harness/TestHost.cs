@@ -5,18 +5,17 @@ namespace Decant.EndToEnd.Harness;
 /// <summary>A host of a test fleet: an agent process with its own directories and port.</summary>
 internal sealed class TestHost : IAsyncDisposable
 {
-    private readonly string configuration;
     private GrpcChannel? channel;
     private RunningProgram? agent;
 
-    public TestHost(string name, string directory, int agentPort, int appPort, int epmdPort, string balancers)
+    public TestHost(string name, string directory, int agentPort, int appPort, int epmdPort, string balancers, string diskFloor = "16MiB")
     {
         Name = name;
         Directory = System.IO.Directory.CreateDirectory(Path.Combine(directory, name)).FullName;
         AgentPort = agentPort;
         AppPort = appPort;
-        configuration = Path.Combine(Directory, "agent.yml");
-        File.WriteAllText(configuration, $"""
+        ConfigurationFile = Path.Combine(Directory, "agent.yml");
+        File.WriteAllText(ConfigurationFile, $"""
             host: {name}
             data_dir: {Directory}/data
             listen:
@@ -24,12 +23,14 @@ internal sealed class TestHost : IAsyncDisposable
               tcp: 127.0.0.1:{agentPort}
             epmd_port: {epmdPort}
             limits:
-              disk_floor: 16MiB
+              disk_floor: {diskFloor}
             {balancers}
             """);
     }
 
     public string Name { get; }
+
+    public string ConfigurationFile { get; }
 
     public string Directory { get; }
 
@@ -47,7 +48,22 @@ internal sealed class TestHost : IAsyncDisposable
     /// <summary>Starts the agent and waits until it is ready.</summary>
     public async Task StartAgentAsync(CancellationToken cancellation)
     {
-        agent = RunningProgram.Start(Programs.Decantd, ["--config", configuration]);
+        agent = RunningProgram.Start(Programs.Decantd, ["--config", ConfigurationFile]);
+        await agent.WaitForLineAsync("agent is ready", cancellation);
+    }
+
+    /// <summary>Starts the agent as systemd does, with its notify socket and watchdog, and waits until it is ready.</summary>
+    public async Task StartAgentUnderSystemdAsync(string notifySocket, TimeSpan watchdog, CancellationToken cancellation)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["NOTIFY_SOCKET"] = notifySocket,
+            ["WATCHDOG_USEC"] = $"{watchdog.TotalMicroseconds:0}",
+        };
+        agent = RunningProgram.Start(
+            "/bin/sh",
+            ["-c", "export WATCHDOG_PID=$$; exec \"$@\"", "sh", Programs.Decantd, "--config", ConfigurationFile],
+            environment);
         await agent.WaitForLineAsync("agent is ready", cancellation);
     }
 
@@ -70,6 +86,7 @@ internal sealed class TestHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (agent is not null) await agent.DisposeAsync();
+        agent = null;
         channel?.Dispose();
         await LeftProcesses.KillAsync(Directory);
     }

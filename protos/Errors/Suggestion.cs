@@ -1,17 +1,22 @@
-namespace Decant.Agent.Configuration;
+namespace Decant.Errors;
 
-/// <summary>The word that somebody probably meant.</summary>
-internal static class Suggestion
+/// <summary>The word that somebody probably meant, for errors about keys and names in configuration files.</summary>
+public static class Suggestion
 {
-    /// <summary>The known word nearest to <paramref name="written"/>, or null when none is near: at most a third of it is wrong.</summary>
+    private const int LongestWord = 64;
+
+    /// <summary>The known word nearest to <paramref name="written"/>; null when none is near: at most a third of it, and three letters, may be wrong.</summary>
     public static string? For(string written, IEnumerable<string> known)
     {
-        if (written.Length > 64) return null;
+        ArgumentNullException.ThrowIfNull(written);
+        if (written.Length is 0 or > LongestWord) return null;
+        var tolerated = Math.Clamp(written.Length / 3, 1, 3);
+        var word = written.ToLowerInvariant().Replace('-', '_');
         return known
-            .Select(word => (Word: word, Distance: Distance(written.ToLowerInvariant().Replace('-', '_'), word)))
-            .Where(c => c.Distance <= Math.Max(1, c.Word.Length / 3))
-            .OrderBy(c => c.Distance)
-            .Select(c => c.Word)
+            .Select(k => (Known: k, Mistakes: Distance(word, k)))
+            .Where(k => k.Mistakes <= tolerated)
+            .OrderBy(k => k.Mistakes)
+            .Select(k => k.Known)
             .FirstOrDefault();
     }
 

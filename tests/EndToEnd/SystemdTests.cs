@@ -1,0 +1,57 @@
+using Decant.EndToEnd.Harness;
+
+namespace Decant.EndToEnd;
+
+public class SystemdTests
+{
+    [Test]
+    [Category("Native")]
+    [CancelAfter(120_000)]
+    public async Task Systemd_is_told_when_the_agent_is_ready_alive_and_stopping_and_the_journal_gets_lines_with_priorities(CancellationToken cancellation)
+    {
+        await using var agent = LoneAgent.Prepare();
+        using var systemd = new NotifySocket(agent.Directory);
+
+        await agent.Host.StartAgentUnderSystemdAsync(systemd.Path, TimeSpan.FromMilliseconds(400), cancellation);
+        await systemd.SeenAsync("WATCHDOG=1", 3, cancellation);
+        await agent.Host.Agent.SignalAsync("TERM");
+        var exitCode = await agent.Host.Agent.WaitForExitAsync(cancellation);
+        await systemd.SeenAsync("STOPPING=1", 1, cancellation);
+
+        var messages = systemd.Messages.ToList();
+        Assert.Multiple(() =>
+        {
+            Assert.That(exitCode, Is.Zero);
+            Assert.That(messages.Count(m => m == "READY=1"), Is.EqualTo(1));
+            Assert.That(messages.Count(m => m == "STOPPING=1"), Is.EqualTo(1));
+            Assert.That(messages.IndexOf("READY=1"), Is.LessThan(messages.IndexOf("STOPPING=1")));
+        });
+        var lines = agent.Host.Agent.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(lines, Is.All.Match("^<[2-7]>"));
+        Assert.That(lines, Has.Some.Match(@"^<6>\[web1\] Decant\.Agent\.Hosting\.AgentLifetime: agent is ready: host web1"));
+    }
+
+    [Test]
+    [CancelAfter(120_000)]
+    public async Task Systemd_finds_nothing_wrong_with_the_unit(CancellationToken cancellation)
+    {
+        var directory = Directory.CreateTempSubdirectory("decant-e2e-");
+        try
+        {
+            // The program is not installed where the tests run; everything else is as it is shipped.
+            var text = await File.ReadAllTextAsync(Path.Combine(Programs.Repository, "packaging", "systemd", "decantd.service"), cancellation);
+            var unit = Path.Combine(directory.FullName, "decantd.service");
+            await File.WriteAllTextAsync(unit, text.Replace("/usr/bin/decantd", Programs.Decantd, StringComparison.Ordinal), cancellation);
+
+            var result = await CommandResult.RunAsync("/usr/bin/systemd-analyze", ["verify", "--man=no", unit], cancellation);
+
+            Assert.That(result.ExitCode, Is.Zero, result.Everything);
+            // It also loads what is installed on this machine, and may complain of that.
+            Assert.That(result.Errors.Split('\n').Where(l => l.Contains("decantd", StringComparison.Ordinal)), Is.Empty);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+}
