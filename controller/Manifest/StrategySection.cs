@@ -1,4 +1,5 @@
 using System.Globalization;
+using Decant.Errors;
 
 namespace Decant.Controller.Manifest;
 
@@ -44,7 +45,7 @@ internal static class StrategySection
         foreach (var name in section.Words("order", "order: [web3, web1]"))
         {
             if (hosts.FirstOrDefault(h => h.Name.Value == name) is not { } host)
-                section.Refuse("order", $"names {ManifestPath.Shown(name)}, which is none of the hosts", Spelling.Nearest(name, hosts.Select(h => h.Name.Value)) is { } meant ? $"did you mean `{meant}`?" : "");
+                section.Refuse("order", $"names {ManifestPath.Shown(name)}, which is none of the hosts", Suggestion.For(name, hosts.Select(h => h.Name.Value)) is { } meant ? $"did you mean `{meant}`?" : "");
             else if (first.Contains(host)) section.Refuse("order", $"names {name} twice", "name it once");
             else first.Add(host);
         }
@@ -77,7 +78,7 @@ internal static class StrategySection
         }
 
         var words = Kinds.Select(k => k.Word).ToList();
-        section.Refuse("type", $"is \"{ManifestPath.Shown(type)}\"", Spelling.Nearest(type, words) is { } meant ? $"did you mean `{meant}`?" : $"there are {string.Join(", ", words)}");
+        section.Refuse("type", $"is \"{ManifestPath.Shown(type)}\"", Suggestion.For(type, words) is { } meant ? $"did you mean `{meant}`?" : $"there are {string.Join(", ", words)}");
         return StrategyKind.Rolling;
     }
 
