@@ -65,8 +65,8 @@ public class FailedDeploymentTests
         Assert.That(told.Output, Does.Contain("failed: web1: await-healthy: demo/main (1.0.1) ended by itself")
             .And.Contain("demo crashes at boot, as it was built to: the configuration key :shop_api_key is missing")
             .And.Contain("1 host rolled back: every host runs what it ran before")
-            .And.Contain("web1: rolled back, 1.0.0")
-            .And.Contain("web2: untouched, 1.0.0"));
+            .And.Contain("web1: rolled back, runs 1.0.0")
+            .And.Contain("web2: untouched, runs 1.0.0"));
     }
 
     [Test]

@@ -35,12 +35,20 @@ internal sealed class AgentClient(TestHost host)
         var status = await Releases.GetUploadAsync(new GetUploadRequest { App = app, Release = release }, cancellationToken: cancellation);
         if (status.Complete) return status;
         using var call = Releases.Upload(cancellationToken: cancellation);
-        await call.RequestStream.WriteAsync(
-            new UploadRequest { Header = new UploadHeader { App = app, Release = release, TotalBytes = (ulong)archive.Length, Offset = status.Offset } },
-            cancellation);
-        foreach (var chunk in archive.Skip((int)status.Offset).Chunk(128 * 1024))
-            await call.RequestStream.WriteAsync(new UploadRequest { Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation);
-        await call.RequestStream.CompleteAsync();
+        try
+        {
+            await call.RequestStream.WriteAsync(
+                new UploadRequest { Header = new UploadHeader { App = app, Release = release, TotalBytes = (ulong)archive.Length, Offset = status.Offset } },
+                cancellation);
+            foreach (var chunk in archive.Skip((int)status.Offset).Chunk(128 * 1024))
+                await call.RequestStream.WriteAsync(new UploadRequest { Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation);
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception exception) when (exception is RpcException or InvalidOperationException)
+        {
+            // The stream ended under the writer: the call's own status says why.
+        }
+
         return await call.ResponseAsync;
     }
 

@@ -33,7 +33,8 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public static RunningProgram Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(program, arguments)
+        // A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C: env takes that back.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT,QUIT", program, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
