@@ -92,7 +92,7 @@ internal sealed class BalancersServiceTests
             services => services
                 .AddSingleton(new AgentConfiguration
                 {
-                    Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), b => new BalancerSettings(BalancerKind.Haproxy, b.Socket)),
+                    Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), BalancerSettings (b) => new BalancerSettings.Haproxy(b.Socket, MemberManagement.Fixed, "")),
                 })
                 .AddSingleton<HostBalancers>(),
             app => app.MapGrpcService<BalancersService>());

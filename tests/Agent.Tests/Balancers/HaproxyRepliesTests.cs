@@ -7,17 +7,17 @@ namespace Decant.Agent.Tests.Balancers;
 internal sealed class HaproxyRepliesTests
 {
     private const string Stat = """
-        # pxname,svname,qcur,scur,stot,econ,eresp,status,weight,type,check_status,check_code,hrsp_5xx,last_chk,addr,
-        shop,web1,2,3,40,1,2,UP,100,2,L7OK,200,7,,10.0.0.1:80,
-        shop,web2,0,0,0,0,0,DOWN 1/2,100,2,* L4CON,,0,"Connection ""refused"", at once",[::1]:81,
-        shop,BACKEND,0,0,0,0,0,UP,100,1,,,,,,
+        # pxname,svname,qcur,scur,stot,econ,eresp,status,weight,type,check_status,check_code,hrsp_2xx,hrsp_5xx,last_chk,addr,rtime,
+        shop,web1,2,3,40,1,2,UP,100,2,L7OK,200,30,7,,10.0.0.1:80,12,
+        shop,web2,0,0,0,0,0,DOWN 1/2,100,2,* L4CON,,0,0,"Connection ""refused"", at once",[::1]:81,,
+        shop,BACKEND,0,0,0,0,0,UP,100,1,,,,,,,,
         """;
 
     private const string State = """
         1
-        # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state
-        4 shop 1 web1 10.0.0.1 2 0
-        4 shop 2 web2 ::1 0 8
+        # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight
+        4 shop 1 web1 10.0.0.1 2 0 50 200
+        4 shop 2 web2 ::1 0 8 1 1
         """;
 
     private const string Info = "Name: HAProxy\nVersion: 2.6.12\nPid: 77\nStopping: 0\n";
@@ -35,13 +35,15 @@ internal sealed class HaproxyRepliesTests
                 Address = "10.0.0.1:80",
                 State = MemberState.Ready,
                 Status = "UP",
-                Weight = 100,
+                Weight = 25,
                 Sessions = 3,
                 Queued = 2,
                 SessionsTotal = 40,
                 Responses5xx = 7,
                 ConnectionErrors = 1,
                 ResponseErrors = 2,
+                ResponsesTotal = 37,
+                ResponseTimeMs = 12,
                 LastCheck = "L7OK 200",
             },
             new Member
@@ -62,7 +64,7 @@ internal sealed class HaproxyRepliesTests
         var lines = Stat.Split('\n').Select(l => l.TrimStart('#', ' ')).ToList();
         var expected = HaproxyReplies.Backend("shop", Stat, State)!;
 
-        Gen.Shuffle(Enumerable.Range(0, 15).ToArray()).Sample(order =>
+        Gen.Shuffle(Enumerable.Range(0, 17).ToArray()).Sample(order =>
         {
             var shuffled = string.Join('\n', lines.Select((line, n) => (n == 0 ? "# new," : "x,") + string.Join(',', order.Select(i => Fields(line)[i]))));
             return HaproxyReplies.Backend("shop", shuffled, State)!.Members.SequenceEqual(expected.Members);

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Decant.Agent.Balancers;
+using Decant.Agent.Configuration;
 using Decant.Errors;
 using Decant.Names;
 
@@ -125,7 +126,8 @@ internal sealed class HaproxySocketTests
 
     private async Task<OperatorError> ErrorAsync(HaproxyTimings? other = null)
     {
-        using var balancer = new HaproxyBalancer(BalancerName.Parse("edge"), Path, other ?? timings, TimeProvider.System);
+        using var balancer = new HaproxyBalancer(
+            BalancerName.Parse("edge"), new BalancerSettings.Haproxy(Path, MemberManagement.Fixed, ""), other ?? timings, TimeProvider.System);
         var read = balancer.ReadBackendAsync(MemberName.Parse("shop"), default);
         var exception = await Assert.ThrowsAsync<OperatorException>(async () => await read.WaitAsync(TimeSpan.FromSeconds(20)));
         Assert.That(exception!.Error.Reason, Is.EqualTo("BALANCER_UNREACHABLE"));

@@ -52,7 +52,7 @@ internal sealed class AgentConfigurationTests
             Assert.That(configuration.Journal, Is.EqualTo(defaults.Journal));
             Assert.That(configuration.Logging, Is.EqualTo(defaults.Logging));
             Assert.That(
-                configuration.Balancers[BalancerName.Parse("edge")], Is.EqualTo(new BalancerSettings(BalancerKind.Haproxy, "/run/haproxy/admin.sock")));
+                configuration.Balancers[BalancerName.Parse("edge")], Is.EqualTo(new BalancerSettings.Haproxy("/run/haproxy/admin.sock", MemberManagement.Fixed, BalancerSettings.Haproxy.DefaultMemberOptions)));
         }
     }
 
