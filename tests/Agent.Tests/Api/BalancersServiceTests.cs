@@ -94,6 +94,8 @@ internal sealed class BalancersServiceTests
                 {
                     Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), BalancerSettings (b) => new BalancerSettings.Haproxy(b.Socket, MemberManagement.Fixed, "")),
                 })
+                .AddSingleton<AgentCheckStore>()
+                .AddSingleton(p => new AgentCheckDesk(p.GetRequiredService<AgentCheckStore>(), () => [], [], TimeProvider.System))
                 .AddSingleton<HostBalancers>(),
             app => app.MapGrpcService<BalancersService>());
 

@@ -45,7 +45,11 @@ internal sealed class RealHaproxy : IAsyncDisposable
     public string OperatorSocket => directory["operator.sock"];
 
     /// <summary>Starts it with one backend, <c>shop</c>; returns when its checks have seen every healthy member.</summary>
-    public static async Task<RealHaproxy> StartAsync(IEnumerable<TestMember> members, string server = "check inter 100ms rise 1 fall 2", string backend = "")
+    /// <param name="members">Its servers.</param>
+    /// <param name="server">Options of all servers.</param>
+    /// <param name="backend">More lines of the backend.</param>
+    /// <param name="each">Options of each server.</param>
+    public static async Task<RealHaproxy> StartAsync(IEnumerable<TestMember> members, string server = "check inter 100ms rise 1 fall 2", string backend = "", Func<TestMember, string>? each = null)
     {
         var haproxy = new RealHaproxy();
         await File.WriteAllTextAsync(haproxy.directory["haproxy.cfg"], $"""
@@ -66,7 +70,7 @@ internal sealed class RealHaproxy : IAsyncDisposable
               option httpchk GET /health
               {backend}
               default-server {server} weight 100
-            {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port}"))}
+            {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port} {each?.Invoke(m)}"))}
             backend other
               server a 127.0.0.1:9
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -97,6 +98,7 @@ internal sealed class TestMember : IAsyncDisposable
         }
     }
 
+    [SuppressMessage("Security", "CA5350:Do Not Use Weak Cryptographic Algorithms", Justification = "RFC 6455 asks for SHA-1.")]
     private async Task ServeWebsocketAsync(NetworkStream stream, string key)
     {
         // RFC 6455, section 4.2.2.
