@@ -16,6 +16,7 @@ internal sealed class HostBalancers : IDisposable
             {
                 BalancerSettings.Haproxy haproxy => new HaproxyBalancer(name, haproxy, new HaproxyTimings(), time),
                 BalancerSettings.AgentCheck => new AgentCheckBalancer(name, desk, new AgentCheckTimings(), time),
+                BalancerSettings.Command command => new CommandBalancer(name, command, new CommandTimings(), time),
                 _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }

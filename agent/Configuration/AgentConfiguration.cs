@@ -97,6 +97,15 @@ internal abstract record BalancerSettings
 
     /// <summary>HAProxies that no agent may touch: they ask, and do as they are told.</summary>
     public sealed record AgentCheck : BalancerSettings;
+
+    /// <summary>A program of this host that drives a balancer.</summary>
+    /// <param name="Program">Absolute path.</param>
+    /// <param name="Timeout">For one run of it.</param>
+    public sealed record Command(string Program, TimeSpan Timeout) : BalancerSettings
+    {
+        /// <summary>Cloud APIs take their time.</summary>
+        public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
+    }
 }
 
 /// <summary>Where HAProxies ask.</summary>

@@ -110,6 +110,7 @@ internal static class AgentConfigurationReader
         {
             "haproxy" => Haproxy(section),
             "agent-check" => Asked(section),
+            "command" => Command(section),
             _ => null,
         };
     }
@@ -126,6 +127,15 @@ internal static class AgentConfigurationReader
     {
         section.RefuseOthers();
         return new BalancerSettings.AgentCheck();
+    }
+
+    private static BalancerSettings.Command? Command(YamlSection section)
+    {
+        var program = section.Value<string?>("program", null, Values.AbsolutePathOrNull);
+        var timeout = section.Value("timeout", BalancerSettings.Command.DefaultTimeout, Values.Time(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)));
+        if (!section.Has("program")) section.Wrong("program", "is missing: the absolute path of the program that drives the balancer");
+        section.RefuseOthers();
+        return program is null ? null : new BalancerSettings.Command(program, timeout);
     }
 
     private static BalancerSettings.Haproxy? Haproxy(YamlSection section)

@@ -103,7 +103,7 @@ internal static class Values
     };
 
     /// <summary>Kinds of balancers that the agent drives.</summary>
-    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "agent-check"];
+    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "agent-check", "command"];
 
     public static Read<string?> BalancerKind(string text)
         => BalancerKinds.Contains(text)
