@@ -12,6 +12,9 @@ internal sealed class AgentCheckDesk
     /// <summary>So long after it last asked, a HAProxy is still taken to send traffic.</summary>
     public static readonly TimeSpan Remembered = TimeSpan.FromSeconds(60);
 
+    /// <summary>So many are remembered; others get no answer: whoever invents names must not fill the agent's memory.</summary>
+    public const int MaxAskers = 500;
+
     private readonly Lock gate = new();
     private readonly AgentCheckStore store;
     private readonly CheckedSlots slots;
@@ -63,9 +66,15 @@ internal sealed class AgentCheckDesk
     }
 
     /// <summary>Somebody asks.</summary>
-    /// <returns>The words, and what to call when they have arrived; true is returned by that when this asker is new.</returns>
-    public (string Words, Func<bool> Arrived) Ask(InstanceKey key, string asker)
+    /// <returns>The words, and what to call when they have arrived; true is returned by that when this asker is new. Null: no answer.</returns>
+    public (string Words, Func<bool> Arrived)? Ask(InstanceKey key, string asker)
     {
+        lock (gate)
+        {
+            Forget();
+            if (askers.Count >= MaxAskers && !askers.ContainsKey((key, asker))) return null;
+        }
+
         var whyDown = slots().FirstOrDefault(s => s.Key == key) is { } slot ? slot.WhyDown : "nothing was started here yet";
         var answer = Answer(key);
         return (answer.Words(whyDown), Arrived);

@@ -87,7 +87,7 @@ internal sealed partial class AgentCheckListener(AgentCheckSettings settings, Ag
             if (AgentCheckRequest.Read(await ReadLineAsync(stream, deadline.Token)) is not { } request) return;
 
             var asker = request.Name.Length == 0 ? address.ToString() : $"{address} {request.Name}";
-            var (words, arrived) = desk.Ask(request.Key, asker);
+            if (desk.Ask(request.Key, asker) is not var (words, arrived)) return;
             await stream.WriteAsync(Encoding.ASCII.GetBytes(words + "\n"), deadline.Token);
             client.Client.Shutdown(SocketShutdown.Send);
             // HAProxy closes when it has read the answer.

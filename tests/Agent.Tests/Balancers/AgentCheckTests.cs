@@ -217,6 +217,15 @@ internal sealed class AgentCheckTests
     }
 
     [Test]
+    public void Whoever_invents_names_gets_no_answer_after_a_while_and_those_who_asked_before_do()
+    {
+        for (var i = 0; i < AgentCheckDesk.MaxAskers; i++) desk.Ask(Slot("blue"), $"10.0.0.1 {i}")!.Value.Arrived();
+
+        Assert.That(desk.Ask(Slot("blue"), "10.0.0.1 new"), Is.Null);
+        Assert.That(desk.Ask(Slot("blue"), "10.0.0.1 0"), Is.Not.Null);
+    }
+
+    [Test]
     public async Task A_drain_that_would_leave_too_few_is_refused_and_what_is_asked_cannot_be_deleted()
     {
         down["green"] = "starting";

@@ -47,4 +47,16 @@ internal sealed class BalancerSettingsTests
     [TestCase("balancers: { edge: { kind: haproxy, socket: /s, member_options: \"check; del server a/b\" } }", "a character that ends HAProxy's command")]
     public void What_is_wrong_is_refused_with_what_would_be_right(string text, string expected)
         => Assert.That(Read(text).Problems.Select(p => p.Reason), Has.One.Contains(expected));
+
+    [Test]
+    public void A_program_that_is_not_there_or_that_others_may_write_is_warned_of()
+    {
+        using var directory = new TemporaryDirectory();
+        File.WriteAllText(directory["open"], "");
+        File.SetUnixFileMode(directory["open"], (UnixFileMode)0b111_111_101);
+
+        var warnings = Read($"balancers: {{ a: {{ kind: command, program: {directory["open"]} }}, b: {{ kind: command, program: {directory["none"]} }} }}").Warnings;
+
+        Assert.That(warnings, Has.One.Contains($"chmod go-w {directory["open"]}").And.One.EndsWith($"{directory["none"]}, which drives a balancer, is not there"));
+    }
 }
