@@ -113,6 +113,19 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<HealthWait>();
     services.AddHostedService<AgentLifetime>();
 
+    services.AddSingleton<AgentCheckStore>();
+    services.AddSingleton(provider =>
+    {
+        var instances = provider.GetRequiredService<InstanceRegistry>();
+        return new AgentCheckDesk(
+            provider.GetRequiredService<AgentCheckStore>(), () => CheckedSlot.Of(instances), configuration.AgentCheck?.From ?? [], TimeProvider.System);
+    });
+    if (configuration.AgentCheck is { } agentCheck)
+    {
+        services.AddSingleton(agentCheck);
+        services.AddHostedService<AgentCheckListener>();
+    }
+
     services.AddGrpc(grpc =>
     {
         grpc.Interceptors.Add<ErrorInterceptor>();

@@ -71,6 +71,20 @@ internal static class BalancerErrors
         $"{member} is in rotation at balancer {balancer} ({seen}): it was not removed",
         "drain it first").With("balancer", balancer.Value).With("state", seen.Status));
 
+    public static OperatorException Busy(BalancerName balancer, MemberKey member, Member seen, TimeSpan waited) => new(new OperatorError(
+        StatusCode.FailedPrecondition,
+        "MEMBER_BUSY",
+        $"{member} was not removed from balancer {balancer}: it still has {seen.Load} sessions after {waited.TotalSeconds:0.#} s; it is in maintenance",
+        "remove it again when they have ended").With("balancer", balancer.Value).With("state", seen.Status));
+
+    public static OperatorException AddressUnknown(BalancerName balancer, MemberKey member, MemberAddress address, Exception cause) => new(
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "ADDRESS_UNKNOWN",
+            $"balancer {balancer} cannot be told to send {member} to {address}: {address.Host} has no IP address here: {cause.Message}",
+            "correct the host's address, or how this host resolves names").With("balancer", balancer.Value),
+        cause);
+
     public static OperatorException AddressDiffers(BalancerName balancer, MemberKey member, Member seen, MemberAddress wanted) => new(new OperatorError(
         StatusCode.FailedPrecondition,
         "ADDRESS_DIFFERS",

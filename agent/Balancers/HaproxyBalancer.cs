@@ -1,6 +1,5 @@
 using Decant.Agent.Configuration;
 using Decant.Agent.Operations;
-using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
@@ -50,7 +49,7 @@ internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haprox
         if (isOut && first.LoadOf(member.Member) == 0) return new Drained(TimeSpan.Zero, 0, Unchanged: true);
 
         if (!isOut) await TakeOutAsync(watch, member, options, report, cancellation);
-        return await new HaproxyDrain(watch, name, member, timings, time).WaitAsync(options.Deadline, report, cancellation);
+        return await new HaproxyDrain(watch, name, member, options, timings, time).WaitAsync(report, cancellation);
     }
 
     /// <inheritdoc/>
@@ -66,33 +65,8 @@ internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haprox
         MemberName backend, BalancerMove move, TimeSpan deadline, IOperationReport report, CancellationToken cancellation)
     {
         using var watch = Watch();
-        var before = await watch.LookAsync(backend, patient: false, cancellation);
-        foreach (var leaving in move.OutOf) Of(before, new MemberKey(backend, leaving));
-        Undrained up;
-        try
-        {
-            up = await new HaproxyPutIn(watch, name, settings, backend, move.Into, timings, time).RunAsync(deadline, report, cancellation);
-        }
-        catch (OperatorException exception) when (exception.Error.Reason == BalancerErrors.MemberNotUp)
-        {
-            foreach (var member in move.Into.Select(m => m.Member).Where(m => before.Find(m) is null or { IsOut: true }))
-                await watch.SetAsync(new MemberKey(backend, member), "drain", cancellation);
-            throw;
-        }
-
-        // Again when a reload came between, and the process that was told is on its way out.
-        var changed = false;
-        for (var set = 0; ;)
-        {
-            var look = await watch.LookAsync(backend, patient: true, cancellation);
-            var still = move.OutOf.Where(m => !Of(look, new MemberKey(backend, m)).IsOut).ToList();
-            if (still.Count == 0) return up with { Unchanged = up.Unchanged && !changed };
-            if (set == watch.Generation)
-                throw BalancerErrors.Refused(name, $"set server {backend}/{still[0]} state drain", $"it is {look.Find(still[0])!.Status} still");
-            set = watch.Generation;
-            changed = true;
-            foreach (var member in still) await watch.SetAsync(new MemberKey(backend, member), "drain", cancellation);
-        }
+        var putIn = new HaproxyPutIn(watch, name, settings, backend, move.Into, timings, time);
+        return await new HaproxyMove(watch, name, backend, move, putIn, choosing).RunAsync(deadline, report, cancellation);
     }
 
     /// <inheritdoc/>
@@ -101,16 +75,9 @@ internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haprox
         using var watch = Watch();
         if ((await watch.LookAsync(member.Backend, patient: false, cancellation)).Find(member.Member) is not { } seen) return new Done(Unchanged: true);
         if (!seen.IsOut) throw BalancerErrors.InRotation(name, member, seen);
-        if (settings.Members == MemberManagement.Fixed)
-        {
-            report.Message($"{member} stays in HAProxy's configuration, out of rotation: its members are fixed by agent.yml");
-            return new Done(Unchanged: true);
-        }
-
-        // "The server must be in maintenance mode prior to its deletion" (management guide, del server).
-        await watch.SetAsync(member, "maint", cancellation);
-        await watch.CommandAsync($"del server {member}", "Server deleted.", cancellation);
-        return new Done();
+        if (settings.Members == MemberManagement.Managed) return await new HaproxyRemoval(watch, name, member, timings, time).RunAsync(report, cancellation);
+        report.Message($"{member} stays in HAProxy's configuration, out of rotation: its members are fixed by agent.yml");
+        return new Done(Unchanged: true);
     }
 
     /// <inheritdoc/>

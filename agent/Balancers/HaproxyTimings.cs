@@ -15,6 +15,12 @@ internal sealed record HaproxyTimings
     /// <summary>How long it may be gone in the middle of an operation (it is restarted) before it is called unreachable.</summary>
     public TimeSpan Gone { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long a server that is to be deleted may still have sessions.</summary>
+    public TimeSpan Removal { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Between two looks for websockets at a member that drains: HAProxy lists all of its streams for one.</summary>
+    public TimeSpan LongLivedLook { get; init; } = TimeSpan.FromMilliseconds(250);
+
     /// <summary>
     /// From the drain until "no sessions" is believed: another thread of HAProxy may have chosen the member just before, and counts
     /// its request a moment later.

@@ -82,22 +82,49 @@ internal sealed class HaproxyWatch(BalancerName balancer, HaproxyRuntime runtime
         }
     }
 
-    /// <summary>Gives a command that is not repeatable. When HAProxy is gone meanwhile nothing is known of it: the next look tells.</summary>
+    /// <summary>Gives a command. When HAProxy is gone meanwhile nothing is known of it: the next look tells.</summary>
     /// <param name="command">The command.</param>
     /// <param name="expected">The answer that means success; null: any.</param>
     /// <param name="cancellation">Stops waiting.</param>
     /// <exception cref="Errors.OperatorException">BALANCER_REFUSED.</exception>
     public async Task CommandAsync(string command, string? expected, CancellationToken cancellation)
     {
+        if (await TryCommandAsync(command, cancellation) is { } answer && expected is not null && answer != expected)
+            throw BalancerErrors.Refused(balancer, command, answer);
+    }
+
+    /// <summary>Gives a command.</summary>
+    /// <returns>The answer; null when HAProxy is gone meanwhile.</returns>
+    public async Task<string?> TryCommandAsync(string command, CancellationToken cancellation)
+    {
         try
         {
-            var answer = (await AskAsync(command, cancellation)).Trim();
-            if (expected is not null && answer != expected) throw BalancerErrors.Refused(balancer, command, answer);
+            return (await AskAsync(command, cancellation)).Trim();
         }
         catch (HaproxyGoneException)
         {
             Drop();
+            return null;
         }
+    }
+
+    /// <summary>A member's connections that were upgraded (websockets), in all processes.</summary>
+    public async Task<IReadOnlyList<HaproxyTunnel>> TunnelsAsync(MemberKey member, CancellationToken cancellation)
+    {
+        var tunnels = new List<HaproxyTunnel>();
+        foreach (var use in current is null ? leaving : leaving.Append(current))
+        {
+            try
+            {
+                tunnels.AddRange(HaproxyTunnel.Of(use.Session, member, await use.Session.AskAsync("show sess", cancellation)));
+            }
+            catch (HaproxyGoneException)
+            {
+                // Its streams are gone with it; the next look tells.
+            }
+        }
+
+        return tunnels;
     }
 
     /// <inheritdoc/>

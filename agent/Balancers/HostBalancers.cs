@@ -8,13 +8,15 @@ internal sealed class HostBalancers : IDisposable
 {
     private readonly SortedDictionary<string, IBalancer> balancers = new(StringComparer.Ordinal);
 
-    public HostBalancers(AgentConfiguration configuration, TimeProvider time)
+    public HostBalancers(AgentConfiguration configuration, AgentCheckDesk desk, TimeProvider time)
     {
         foreach (var (name, settings) in configuration.Balancers)
         {
             balancers[name.Value] = settings switch
             {
                 BalancerSettings.Haproxy haproxy => new HaproxyBalancer(name, haproxy, new HaproxyTimings(), time),
+                BalancerSettings.AgentCheck => new AgentCheckBalancer(name, desk, new AgentCheckTimings(), time),
+                BalancerSettings.Command command => new CommandBalancer(name, command, new CommandTimings(), time),
                 _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }

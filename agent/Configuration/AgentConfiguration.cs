@@ -27,6 +27,9 @@ internal sealed record AgentConfiguration
     /// <summary>Balancers of this host.</summary>
     public IReadOnlyDictionary<BalancerName, BalancerSettings> Balancers { get; init; } = new Dictionary<BalancerName, BalancerSettings>();
 
+    /// <summary>Where HAProxies ask how slots are, by its agent-check protocol; null: nowhere.</summary>
+    public AgentCheckSettings? AgentCheck { get; init; }
+
     /// <summary>What runs the releases.</summary>
     public SupervisorKind Supervisor { get; init; } = SupervisorKind.Process;
 
@@ -91,7 +94,24 @@ internal abstract record BalancerSettings
         /// <summary>A base weight of 100 lets a share be told in hundredths.</summary>
         public const string DefaultMemberOptions = "check inter 1s rise 1 fall 3 weight 100";
     }
+
+    /// <summary>HAProxies that no agent may touch: they ask, and do as they are told.</summary>
+    public sealed record AgentCheck : BalancerSettings;
+
+    /// <summary>A program of this host that drives a balancer.</summary>
+    /// <param name="Program">Absolute path.</param>
+    /// <param name="Timeout">For one run of it.</param>
+    public sealed record Command(string Program, TimeSpan Timeout) : BalancerSettings
+    {
+        /// <summary>Cloud APIs take their time.</summary>
+        public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
+    }
 }
+
+/// <summary>Where HAProxies ask.</summary>
+/// <param name="Listen">Any address: what is said there is not secret, and nothing can be changed there.</param>
+/// <param name="From">Addresses that HAProxies ask from: others get no answer, and each of these must have asked before a member counts as out. Empty: anybody.</param>
+internal sealed record AgentCheckSettings(IPEndPoint Listen, IReadOnlyList<IPAddress> From);
 
 /// <summary>Who decides which members a backend has.</summary>
 internal enum MemberManagement

@@ -48,6 +48,7 @@ internal static class AgentConfigurationReader
             Listen = Listen(root.Section("listen")),
             Apps = Named<AppName, AppSettings>(root.Section("apps"), AppName.TryParse, App),
             Balancers = Named<BalancerName, BalancerSettings>(root.Section("balancers"), BalancerName.TryParse, Balancer),
+            AgentCheck = AgentCheck(root.Section("agent_check")),
             Supervisor = root.Value("supervisor", defaults.Supervisor, Values.Supervisor),
             Limits = Limits(root.Section("limits")),
             Restart = Restart(root.Section("restart")),
@@ -56,6 +57,8 @@ internal static class AgentConfigurationReader
             Logging = Logging(root.Section("logging")),
         };
         root.Refuse("tls", Values.NoTls);
+        if (configuration.AgentCheck is null && configuration.Balancers.FirstOrDefault(b => b.Value is BalancerSettings.AgentCheck).Key is { } asked)
+            root.Wrong("balancers", $"{asked} is asked by HAProxies, and they can ask nowhere: set agent_check.listen, for example 0.0.0.0:7421");
         root.RefuseOthers();
         return problems.Count > 0
             ? new AgentConfigurationResult(null, [.. problems.OrderBy(p => p.Line).ThenBy(p => p.Column)])
@@ -107,8 +110,33 @@ internal static class AgentConfigurationReader
         return kind switch
         {
             "haproxy" => Haproxy(section),
+            "agent-check" => Asked(section),
+            "command" => Command(section),
             _ => null,
         };
+    }
+
+    private static AgentCheckSettings? AgentCheck(YamlSection section)
+    {
+        var listen = section.Value<System.Net.IPEndPoint?>("listen", null, Values.Address);
+        var from = section.Value("from", [], Values.IpAddresses);
+        section.RefuseOthers();
+        return listen is null ? null : new AgentCheckSettings(listen, from);
+    }
+
+    private static BalancerSettings.AgentCheck Asked(YamlSection section)
+    {
+        section.RefuseOthers();
+        return new BalancerSettings.AgentCheck();
+    }
+
+    private static BalancerSettings.Command? Command(YamlSection section)
+    {
+        var program = section.Value<string?>("program", null, Values.AbsolutePathOrNull);
+        var timeout = section.Value("timeout", BalancerSettings.Command.DefaultTimeout, Values.Time(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10)));
+        if (!section.Has("program")) section.Wrong("program", "is missing: the absolute path of the program that drives the balancer");
+        section.RefuseOthers();
+        return program is null ? null : new BalancerSettings.Command(program, timeout);
     }
 
     private static BalancerSettings.Haproxy? Haproxy(YamlSection section)

@@ -14,6 +14,7 @@ internal static class HostWarnings
         var warnings = new List<string>();
         if (File.Exists(configuration.File) && (File.GetUnixFileMode(configuration.File) & NotOwnersToWrite) != 0)
             warnings.Add($"others than its owner may write {configuration.File}, and with it decide what runs on this host: chmod go-w {configuration.File}");
+        warnings.AddRange(configuration.Balancers.Values.OfType<BalancerSettings.Command>().Select(c => WhyUnsafe(c.Program)).OfType<string>());
         warnings.AddRange(EnvFiles(configuration).Select(WhyUnusable).OfType<string>());
         return warnings;
     }
@@ -24,6 +25,12 @@ internal static class HostWarnings
         var usual = Directory.Exists(configuration.AppsDirectory) ? Directory.EnumerateFiles(configuration.AppsDirectory, "*.env") : [];
         return named.Concat(usual).Distinct().Order(StringComparer.Ordinal);
     }
+
+    private static string? WhyUnsafe(string program)
+        => !File.Exists(program) ? $"{program}, which drives a balancer, is not there"
+            : (File.GetUnixFileMode(program) & NotOwnersToWrite) != 0
+                ? $"others than its owner may write {program}, and with it decide what runs on this host: chmod go-w {program}"
+                : null;
 
     private static string? WhyUnusable(string path)
     {

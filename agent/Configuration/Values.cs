@@ -44,6 +44,17 @@ internal static class Values
     /// <summary>An address on loopback, or "off": null.</summary>
     public static Read<IPEndPoint?> LoopbackAddress(string text)
     {
+        var read = Address(text);
+        if (read is not { Problem: null, Value: { } address } || IPAddress.IsLoopback(address.Address)) return read;
+        var port = address.Port;
+        return Read<IPEndPoint?>.Not(
+            $"{text[..text.LastIndexOf(':')]} is not loopback and this version has no TLS yet: anybody who reaches that address could deploy here; listen on "
+            + $"127.0.0.1:{port} and reach it through a tunnel (ssh -L {port}:127.0.0.1:{port} HOST)");
+    }
+
+    /// <summary>An IP address with a port, or "off": null.</summary>
+    public static Read<IPEndPoint?> Address(string text)
+    {
         if (IsOff(text)) return new Read<IPEndPoint?>(null, null);
         var colon = text.LastIndexOf(':');
         var host = colon < 0 ? "" : text[..colon];
@@ -52,16 +63,22 @@ internal static class Values
 
         if (host is "localhost") return new IPEndPoint(IPAddress.Loopback, port);
         var literal = host is ['[', .., ']'] ? host[1..^1] : host;
-        if (IPAddress.TryParse(literal, out var address) && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || host != literal))
+        return IPAddress.TryParse(literal, out var address) && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6 || host != literal)
+            ? new IPEndPoint(address, port)
+            : Read<IPEndPoint?>.Not($"\"{host}\" is not an IP address: write 127.0.0.1, [::1] or localhost");
+    }
+
+    /// <summary>IP addresses, separated by spaces or commas.</summary>
+    public static Read<IReadOnlyList<IPAddress>> IpAddresses(string text)
+    {
+        var addresses = new List<IPAddress>();
+        foreach (var word in text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries))
         {
-            return IPAddress.IsLoopback(address)
-                ? new IPEndPoint(address, port)
-                : Read<IPEndPoint?>.Not(
-                    $"{host} is not loopback and this version has no TLS yet: anybody who reaches that address could deploy here; listen on "
-                    + $"127.0.0.1:{port} and reach it through a tunnel (ssh -L {port}:127.0.0.1:{port} HOST)");
+            if (!IPAddress.TryParse(word, out var address)) return Read<IReadOnlyList<IPAddress>>.Not($"\"{word}\" is not an IP address");
+            addresses.Add(address);
         }
 
-        return Read<IPEndPoint?>.Not($"\"{host}\" is not an IP address: write 127.0.0.1, [::1] or localhost");
+        return new Read<IReadOnlyList<IPAddress>>(addresses, null);
     }
 
     public static Read<int> Port(string text) => Integer(1, 65535)(text);
@@ -86,7 +103,7 @@ internal static class Values
     };
 
     /// <summary>Kinds of balancers that the agent drives.</summary>
-    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy"];
+    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "agent-check", "command"];
 
     public static Read<string?> BalancerKind(string text)
         => BalancerKinds.Contains(text)

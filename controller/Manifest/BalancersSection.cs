@@ -41,7 +41,7 @@ internal static class BalancersSection
             section.Refuse("balancer", $"is missing, and {why}", "write balancer: and the name that its host's agent.yml gives it");
         var backend = section.Parsed<MemberName>("backend", MemberName.TryParse)
             ?? (app is not null && !section.Has("backend") ? MemberName.Parse(app.Value) : null);
-        var member = Member(section, hosts);
+        var member = Member(section, hosts, eachHost);
         return (agent is null && !eachHost) || balancer is null || backend is null || member is null
             ? null
             : new ManifestBalancer(key, agent, balancer, backend, member);
@@ -50,11 +50,12 @@ internal static class BalancersSection
     private static string DefaultMember(IReadOnlyList<ManifestHost> hosts)
         => hosts.Any(h => h.Slots.Count > 1) ? ManifestDefaults.MemberOfTwoSlots : ManifestDefaults.Member;
 
-    private static string? Member(ManifestSection section, IReadOnlyList<ManifestHost> hosts)
+    private static string? Member(ManifestSection section, IReadOnlyList<ManifestHost> hosts, bool eachHost)
     {
         var template = section.Text("member") ?? (section.Has("member") ? null : DefaultMember(hosts));
         if (template is null) return null;
-        if (hosts.Count > 1 && !template.Contains("{host}", StringComparison.Ordinal))
+        // A balancer of each host has that host's instances alone.
+        if (!eachHost && hosts.Count > 1 && !template.Contains("{host}", StringComparison.Ordinal))
         {
             section.Refuse("member", $"is \"{template}\" for each of {hosts.Count} hosts", "have {host} in it, which stands for the host's name");
             return null;

@@ -126,9 +126,11 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
     private IEnumerable<Step> SeeOffOthers(SlotSettings target, RunningInstance? old, bool isRollback)
         => view.Instances.Where(i => i.Slot.Name != target.Name && i != old && !i.Retiring).SelectMany(i => SeeOff(i, isRollback));
 
+    /// <summary>A balancer that each host has knows that host's instances alone: the other hosts are no members of it that could be up.</summary>
     private IEnumerable<Step> Drain(SlotSettings slot, int minOthersUp) => manifest.Balancers
         .Where(b => HasMember(b, slot))
-        .Select(b => new DrainStep(b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, minOthersUp, strategy.LongLived));
+        .Select(b => new DrainStep(
+            b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, b.Agent is null ? 0 : minOthersUp, strategy.LongLived));
 
     private IEnumerable<Step> Undrain(SlotSettings slot)
         => manifest.Balancers.Select(b => new UndrainStep(b, view.Host.In(slot), manifest.App, strategy.UndrainTimeout, AddressAt(b, slot)));

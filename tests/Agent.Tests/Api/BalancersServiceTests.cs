@@ -92,8 +92,10 @@ internal sealed class BalancersServiceTests
             services => services
                 .AddSingleton(new AgentConfiguration
                 {
-                    Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), b => (BalancerSettings)new BalancerSettings.Haproxy(b.Socket, MemberManagement.Fixed, BalancerSettings.Haproxy.DefaultMemberOptions)),
+                    Balancers = balancers.ToDictionary(b => BalancerName.Parse(b.Name), BalancerSettings (b) => new BalancerSettings.Haproxy(b.Socket, MemberManagement.Fixed, "")),
                 })
+                .AddSingleton<AgentCheckStore>()
+                .AddSingleton(p => new AgentCheckDesk(p.GetRequiredService<AgentCheckStore>(), () => [], [], TimeProvider.System))
                 .AddSingleton<HostBalancers>(),
             app => app.MapGrpcService<BalancersService>());
 

@@ -29,6 +29,7 @@ internal sealed class ServedApi : IAsyncDisposable
         builder.Services
             .AddSingleton(new AgentIdentity("web1", DateTimeOffset.UtcNow))
             .AddSingleton(TimeProvider.System)
+            .AddSingleton(database)
             .AddSingleton(new OperationJournal(database, 100))
             .AddSingleton<OperationRunner>()
             .AddSingleton<OperationCalls>();

@@ -11,6 +11,7 @@ namespace Decant.Agent.Tests.Balancers;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class HaproxyBalancerTests
 {
+    private static readonly MemberName Shop = MemberName.Parse("shop");
     private static readonly MemberKey Web1 = Key("web1");
     private static readonly MemberKey Web2 = Key("web2");
     private readonly TestMember one = new("web1");
@@ -115,7 +116,7 @@ internal sealed class HaproxyBalancerTests
         using var balancer = haproxy.Balancer();
         await Eventually.TrueAsync(async () => (await haproxy.ReadAsync("web2")).Status == "DOWN", "web2 down");
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, Within(0.2, others: 1), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, Within(0.2, others: 1), report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -164,8 +165,8 @@ internal sealed class HaproxyBalancerTests
         await Eventually.TrueAsync(async () => (await haproxy.ReadAsync("web1")).Status == "DOWN", "web1 down");
         Assert.That((await balancer.ReadBackendAsync(Web1.Backend, default)).Members[0].State, Is.EqualTo(MemberState.Draining));
 
-        var undrain = balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
-        await Eventually.TrueAsync(() => report.Messages.Any(m => m.StartsWith("waiting for HAProxy's own checks to call shop/web1 up: web1 DOWN", StringComparison.Ordinal)), "a message");
+        var undrain = balancer.UndrainAsync(Shop, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
+        await Eventually.TrueAsync(() => report.Messages.Any(m => m.StartsWith("waiting for HAProxy's own checks to call up in shop: web1 DOWN", StringComparison.Ordinal)), "a message");
         Assert.That(undrain.IsCompleted, Is.False);
         one.Healthy = true;
         var undrained = await undrain;
@@ -174,7 +175,7 @@ internal sealed class HaproxyBalancerTests
         {
             Assert.That(undrained.Status, Is.EqualTo("UP"));
             Assert.That(undrained.Unchanged, Is.False);
-            Assert.That((await balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default)).Unchanged, Is.True);
+            Assert.That((await balancer.UndrainAsync(Shop, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default)).Unchanged, Is.True);
         }
     }
 
@@ -186,7 +187,7 @@ internal sealed class HaproxyBalancerTests
         await balancer.MaintenanceAsync(Web1, report, default);
         one.Healthy = false;
 
-        var error = await ErrorOf(balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(0.7), report, default));
+        var error = await Refusal.OfAsync(balancer.UndrainAsync(Shop, new PutIn(Web1.Member), TimeSpan.FromSeconds(0.7), report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -203,7 +204,7 @@ internal sealed class HaproxyBalancerTests
         using var balancer = haproxy.Balancer();
         await balancer.DrainAsync(Web1, Within(20, others: 1), report, default);
 
-        Assert.That((await balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default)).Status, Is.EqualTo("no check"));
+        Assert.That((await balancer.UndrainAsync(Shop, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default)).Status, Is.EqualTo("no check"));
     }
 
     [Test]
@@ -234,9 +235,9 @@ internal sealed class HaproxyBalancerTests
         await using var haproxy = await RealHaproxy.StartAsync([one, two]);
         using var balancer = haproxy.Balancer();
 
-        var noMember = await ErrorOf(balancer.DrainAsync(Key("web3"), Within(20), report, default));
-        var noBackend = await ErrorOf(balancer.UndrainAsync(MemberName.Parse("shoop"), new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default));
-        var frontend = await ErrorOf(balancer.ReadBackendAsync(MemberName.Parse("web"), default));
+        var noMember = await Refusal.OfAsync(balancer.DrainAsync(Key("web3"), Within(20), report, default));
+        var noBackend = await Refusal.OfAsync(balancer.UndrainAsync(MemberName.Parse("shoop"), new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default));
+        var frontend = await Refusal.OfAsync(balancer.ReadBackendAsync(MemberName.Parse("web"), default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -304,7 +305,7 @@ internal sealed class HaproxyBalancerTests
         await Eventually.TrueAsync(() => report.Sessions.Contains(1), "the drain");
 
         await haproxy.KillAsync();
-        var error = await ErrorOf(drain);
+        var error = await Refusal.OfAsync(drain);
 
         using (Assert.EnterMultipleScope())
         {
@@ -341,7 +342,7 @@ internal sealed class HaproxyBalancerTests
         await balancer.DrainAsync(Web1, Within(20), report, default);
         one.Healthy = false;
         await Eventually.TrueAsync(async () => (await haproxy.ReadAsync("web1")).Status == "DOWN", "web1 down");
-        var undrain = balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
+        var undrain = balancer.UndrainAsync(Shop, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
         await Eventually.TrueAsync(() => !report.Messages.IsEmpty, "a message");
 
         await haproxy.ReloadAsync();
@@ -355,9 +356,9 @@ internal sealed class HaproxyBalancerTests
     public async Task A_socket_without_level_admin_is_refused_with_what_to_change()
     {
         await using var haproxy = await RealHaproxy.StartAsync([one, two]);
-        using var balancer = new HaproxyBalancer(BalancerName.Parse("edge"), new BalancerSettings.Haproxy(haproxy.OperatorSocket, MemberManagement.Fixed, BalancerSettings.Haproxy.DefaultMemberOptions), new HaproxyTimings(), TimeProvider.System);
+        using var balancer = haproxy.Balancer(socket: haproxy.OperatorSocket);
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, Within(20), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, Within(20), report, default));
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_REFUSED"));
         Assert.That(error.WhatNext, Does.Contain("level admin"));
@@ -390,21 +391,6 @@ internal sealed class HaproxyBalancerTests
         await Eventually.TrueAsync(
             async () => (await haproxy.ReadAsync("web1")).Sessions == 1 && requests.Any(r => r.IsCompleted), "the slow request at web1");
         return requests.Single(r => !r.IsCompleted);
-    }
-
-    private static async Task<OperatorError> ErrorOf(Task work)
-    {
-        try
-        {
-            await work;
-        }
-        catch (OperatorException exception)
-        {
-            return exception.Error;
-        }
-
-        Assert.Fail("it succeeded");
-        return null!;
     }
 
     private static async Task<string> OutcomeOf(Task<Drained> work)

@@ -7,16 +7,16 @@ namespace Decant.Agent.Tests.Balancers;
 internal sealed class HaproxyRepliesTests
 {
     private const string Stat = """
-        # pxname,svname,qcur,scur,stot,econ,eresp,status,weight,type,check_status,check_code,hrsp_5xx,last_chk,addr,
-        shop,web1,2,3,40,1,2,UP,100,2,L7OK,200,7,,10.0.0.1:80,
-        shop,web2,0,0,0,0,0,DOWN 1/2,100,2,* L4CON,,0,"Connection ""refused"", at once",[::1]:81,
-        shop,BACKEND,0,0,0,0,0,UP,100,1,,,,,,
+        # pxname,svname,qcur,scur,stot,econ,eresp,status,weight,type,check_status,check_code,hrsp_2xx,hrsp_5xx,last_chk,addr,rtime,
+        shop,web1,2,3,40,1,2,UP,100,2,L7OK,200,30,7,,10.0.0.1:80,12,
+        shop,web2,0,0,0,0,0,DOWN 1/2,100,2,* L4CON,,0,0,"Connection ""refused"", at once",[::1]:81,,
+        shop,BACKEND,0,0,0,0,0,UP,100,1,,,,,,,,
         """;
 
     private const string State = """
         1
         # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight
-        4 shop 1 web1 10.0.0.1 2 0 25 100
+        4 shop 1 web1 10.0.0.1 2 0 50 200
         4 shop 2 web2 ::1 0 8 1 1
         """;
 
@@ -42,7 +42,8 @@ internal sealed class HaproxyRepliesTests
                 Responses5xx = 7,
                 ConnectionErrors = 1,
                 ResponseErrors = 2,
-                ResponsesTotal = 7,
+                ResponsesTotal = 37,
+                ResponseTimeMs = 12,
                 LastCheck = "L7OK 200",
             },
             new Member
@@ -63,7 +64,7 @@ internal sealed class HaproxyRepliesTests
         var lines = Stat.Split('\n').Select(l => l.TrimStart('#', ' ')).ToList();
         var expected = HaproxyReplies.Backend("shop", Stat, State)!;
 
-        Gen.Shuffle(Enumerable.Range(0, 15).ToArray()).Sample(order =>
+        Gen.Shuffle(Enumerable.Range(0, 17).ToArray()).Sample(order =>
         {
             var shuffled = string.Join('\n', lines.Select((line, n) => (n == 0 ? "# new," : "x,") + string.Join(',', order.Select(i => Fields(line)[i]))));
             return HaproxyReplies.Backend("shop", shuffled, State)!.Members.SequenceEqual(expected.Members);

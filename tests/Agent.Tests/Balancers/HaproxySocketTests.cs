@@ -2,6 +2,7 @@ using Decant.Agent.Configuration;
 using System.Net.Sockets;
 using System.Text;
 using Decant.Agent.Balancers;
+using Decant.Agent.Configuration;
 using Decant.Errors;
 using Decant.Names;
 
@@ -126,7 +127,8 @@ internal sealed class HaproxySocketTests
 
     private async Task<OperatorError> ErrorAsync(HaproxyTimings? other = null)
     {
-        using var balancer = new HaproxyBalancer(BalancerName.Parse("edge"), new BalancerSettings.Haproxy(Path, MemberManagement.Fixed, BalancerSettings.Haproxy.DefaultMemberOptions), other ?? timings, TimeProvider.System);
+        using var balancer = new HaproxyBalancer(
+            BalancerName.Parse("edge"), new BalancerSettings.Haproxy(Path, MemberManagement.Fixed, ""), other ?? timings, TimeProvider.System);
         var read = balancer.ReadBackendAsync(MemberName.Parse("shop"), default);
         var exception = await Assert.ThrowsAsync<OperatorException>(async () => await read.WaitAsync(TimeSpan.FromSeconds(20)));
         Assert.That(exception!.Error.Reason, Is.EqualTo("BALANCER_UNREACHABLE"));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
@@ -12,12 +13,13 @@ namespace Decant.Agent.Tests.Balancers;
 internal sealed class RealHaproxy : IAsyncDisposable
 {
     private readonly TemporaryDirectory directory = new();
+    private readonly HttpMessageInvoker invoker;
     private readonly HttpClient client;
     private Process? master;
 
     private RealHaproxy()
     {
-        client = new HttpClient(new SocketsHttpHandler
+        var handler = new SocketsHttpHandler
         {
             ConnectCallback = async (_, cancellation) =>
             {
@@ -25,12 +27,17 @@ internal sealed class RealHaproxy : IAsyncDisposable
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory["front.sock"]), cancellation);
                 return new NetworkStream(socket, ownsSocket: true);
             },
-        })
+        };
+        invoker = new HttpMessageInvoker(handler, disposeHandler: false);
+        client = new HttpClient(handler)
         {
             BaseAddress = new Uri("http://haproxy"),
             Timeout = TimeSpan.FromSeconds(30),
         };
     }
+
+    /// <summary>Options of the servers that the agent makes in tests.</summary>
+    public const string MadeMembers = "check inter 100ms rise 1 fall 2 weight 100";
 
     public string Socket => directory["admin.sock"];
 
@@ -38,7 +45,11 @@ internal sealed class RealHaproxy : IAsyncDisposable
     public string OperatorSocket => directory["operator.sock"];
 
     /// <summary>Starts it with one backend, <c>shop</c>; returns when its checks have seen every healthy member.</summary>
-    public static async Task<RealHaproxy> StartAsync(IEnumerable<TestMember> members, string server = "check inter 100ms rise 1 fall 2", string backend = "")
+    /// <param name="members">Its servers.</param>
+    /// <param name="server">Options of all servers.</param>
+    /// <param name="backend">More lines of the backend.</param>
+    /// <param name="each">Options of each server.</param>
+    public static async Task<RealHaproxy> StartAsync(IEnumerable<TestMember> members, string server = "check inter 100ms rise 1 fall 2", string backend = "", Func<TestMember, string>? each = null)
     {
         var haproxy = new RealHaproxy();
         await File.WriteAllTextAsync(haproxy.directory["haproxy.cfg"], $"""
@@ -59,7 +70,7 @@ internal sealed class RealHaproxy : IAsyncDisposable
               option httpchk GET /health
               {backend}
               default-server {server} weight 100
-            {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port}"))}
+            {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port} {each?.Invoke(m)}"))}
             backend other
               server a 127.0.0.1:9
 
@@ -79,11 +90,10 @@ internal sealed class RealHaproxy : IAsyncDisposable
         await Eventually.TrueAsync(async () => (await AskAsync("show info")).Contains("Stopping: 0", StringComparison.Ordinal), "HAProxy's stats socket");
     }
 
-    public HaproxyBalancer Balancer(HaproxyTimings? timings = null, MemberManagement members = MemberManagement.Fixed) => new(
-        BalancerName.Parse("edge"),
-        new BalancerSettings.Haproxy(Socket, members, "check inter 50ms rise 1 fall 1 weight 100"),
-        timings ?? new HaproxyTimings(),
-        TimeProvider.System);
+    public HaproxyBalancer Balancer(
+        HaproxyTimings? timings = null, MemberManagement members = MemberManagement.Fixed, string options = MadeMembers, string? socket = null)
+        => new(
+            BalancerName.Parse("edge"), new BalancerSettings.Haproxy(socket ?? Socket, members, options), timings ?? new HaproxyTimings(), TimeProvider.System);
 
     /// <summary>A member as HAProxy has it, asked apart from what is tested.</summary>
     public async Task<(string Status, int Sessions)> ReadAsync(string member)
@@ -96,6 +106,21 @@ internal sealed class RealHaproxy : IAsyncDisposable
 
     /// <summary>A request through the frontend; answers with the member's name.</summary>
     public Task<string> GetAsync(string path) => client.GetStringAsync(path);
+
+    /// <summary>A request through the frontend; answers with its status.</summary>
+    public async Task<int> StatusOfAsync(string path)
+    {
+        using var response = await client.GetAsync(path);
+        return (int)response.StatusCode;
+    }
+
+    /// <summary>A websocket through the frontend, open.</summary>
+    public async Task<ClientWebSocket> OpenWebsocketAsync()
+    {
+        var websocket = new ClientWebSocket();
+        await websocket.ConnectAsync(new Uri("ws://haproxy/live"), invoker, default);
+        return websocket;
+    }
 
     /// <summary>A seamless reload; returns when the new worker answers.</summary>
     public async Task ReloadAsync()
@@ -137,6 +162,7 @@ internal sealed class RealHaproxy : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         client.Dispose();
+        invoker.Dispose();
         await KillAsync();
         directory.Dispose();
     }

@@ -23,7 +23,14 @@ internal sealed class RecordedReport : IOperationReport
 
     public void Output(OutputLine line) => Lines.Enqueue(line);
 
-    public void Draining(int sessions, TimeSpan elapsed, int longLived = 0) => Sessions.Enqueue(sessions);
+    /// <summary>Long-lived connections, for each of <see cref="Sessions"/>.</summary>
+    public ConcurrentQueue<int> LongLived { get; } = [];
+
+    public void Draining(int sessions, TimeSpan elapsed, int longLived = 0)
+    {
+        LongLived.Enqueue(longLived);
+        Sessions.Enqueue(sessions);
+    }
 
     public void Health(HealthSeen seen) => Seen.Enqueue(seen);
 }

@@ -80,6 +80,16 @@ public class ManifestReaderTests
     }
 
     [Test]
+    public void The_members_of_a_balancer_that_each_host_has_need_not_tell_the_hosts_apart()
+    {
+        var balancer = Manifests.Read(
+            "app: shop\nhosts: { web1: , web2: }\nbalancers: { edge: { agent: host, balancer: asked, member: \"{slot}\" } }").Balancers.Single();
+
+        Assert.That(balancer.Agent, Is.Null);
+        Assert.That(balancer.MemberOf(HostName.Parse("web2"), SlotName.Parse("main")).Value, Is.EqualTo("main"));
+    }
+
+    [Test]
     public void What_the_manifest_does_not_say_has_its_default()
     {
         var manifest = Manifests.Read(Manifests.Smallest);

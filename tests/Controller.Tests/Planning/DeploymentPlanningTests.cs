@@ -89,6 +89,14 @@ public class DeploymentPlanningTests
         => Assert.That(Drains(Deploy(ManifestOf(3), Empty, Empty, Empty)).Select(d => d.MinOthersUp), Is.EqualTo(new[] { 0, 0, 0 }));
 
     [Test]
+    public void A_balancer_that_each_host_has_is_not_asked_for_others_up_since_it_knows_that_host_alone()
+    {
+        var manifest = Manifest.Manifests.Read("app: shop\nhosts: { web1: , web2: , web3: }\nbalancers: { edge: { agent: host } }");
+
+        Assert.That(Drains(Deploy(manifest, Serving, Serving, Serving)).Select(d => d.MinOthersUp), Is.EqualTo(new[] { 0, 0, 0 }));
+    }
+
+    [Test]
     public void The_only_host_that_serves_says_that_requests_will_fail()
         => Assert.That(Deploy(ManifestOf(1), Serving).Waves.Single().Hosts.Single().Why, Does.EndWith("requests fail from its stop until it is healthy again"));
 
