@@ -15,6 +15,8 @@ internal sealed class HostBalancers : IDisposable
             balancers[name.Value] = settings switch
             {
                 BalancerSettings.Haproxy haproxy => new HaproxyBalancer(name, haproxy, new HaproxyTimings(), time),
+                BalancerSettings.Nginx nginx => new NginxBalancer(name, nginx, new TableTimings(), time),
+                BalancerSettings.Caddy caddy => new CaddyBalancer(name, caddy, new TableTimings(), time),
                 _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }

@@ -9,28 +9,13 @@ using Decant.Names;
 namespace Decant.Agent.Tests.Balancers;
 
 /// <summary>Debian's HAProxy as master and worker, with its frontend and its stats sockets in a directory of the test's own.</summary>
-internal sealed class RealHaproxy : IAsyncDisposable
+internal sealed class RealHaproxy : IRealBalancer
 {
     private readonly TemporaryDirectory directory = new();
     private readonly HttpClient client;
     private Process? master;
 
-    private RealHaproxy()
-    {
-        client = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory["front.sock"]), cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        })
-        {
-            BaseAddress = new Uri("http://haproxy"),
-            Timeout = TimeSpan.FromSeconds(30),
-        };
-    }
+    private RealHaproxy() => client = UnixFront.Client(directory["front.sock"]);
 
     public string Socket => directory["admin.sock"];
 
@@ -84,6 +69,9 @@ internal sealed class RealHaproxy : IAsyncDisposable
         new BalancerSettings.Haproxy(Socket, members, "check inter 50ms rise 1 fall 1 weight 100"),
         timings ?? new HaproxyTimings(),
         TimeProvider.System);
+
+    /// <inheritdoc/>
+    public IBalancer Open() => Balancer(members: MemberManagement.Managed);
 
     /// <summary>A member as HAProxy has it, asked apart from what is tested.</summary>
     public async Task<(string Status, int Sessions)> ReadAsync(string member)

@@ -10,6 +10,7 @@ internal sealed class TestMember : IAsyncDisposable
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource slow = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource slowArrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task serving;
 
     public TestMember(string name)
@@ -24,6 +25,9 @@ internal sealed class TestMember : IAsyncDisposable
     public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
 
     public bool Healthy { get; set; } = true;
+
+    /// <summary>Completes with the first request for <c>/slow</c>.</summary>
+    public Task SlowArrived => slowArrived.Task;
 
     /// <summary>Answers the requests for <c>/slow</c>.</summary>
     public void FinishSlow() => slow.TrySetResult();
@@ -62,7 +66,12 @@ internal sealed class TestMember : IAsyncDisposable
                     // Headers do not matter.
                 }
 
-                if (request.StartsWith("GET /slow", StringComparison.Ordinal)) await slow.Task.WaitAsync(stop.Token);
+                if (request.StartsWith("GET /slow", StringComparison.Ordinal))
+                {
+                    slowArrived.TrySetResult();
+                    await slow.Task.WaitAsync(stop.Token);
+                }
+
                 var status = request.StartsWith("GET /health", StringComparison.Ordinal) && !Healthy ? "503 Service Unavailable" : "200 OK";
                 await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {Name.Length}\r\n\r\n{Name}"), stop.Token);
             }
