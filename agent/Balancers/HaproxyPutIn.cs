@@ -98,7 +98,8 @@ internal sealed class HaproxyPutIn(
 
     /// <summary>
     /// "UP 1/2" is not enough: a member that leaves maintenance is called so at once and is checked only then; "UP" comes with the first
-    /// check that passes.
+    /// check that passes. One that was just made is called "UP" from the beginning when fall is 1, with a check that has not been made (INI).
     /// </summary>
-    private static bool IsSurelyUp(Member seen) => seen.State == MemberState.Ready && seen.Status is "UP" or "no check";
+    private static bool IsSurelyUp(Member seen)
+        => seen.State == MemberState.Ready && (seen.Status == "no check" || (seen.Status == "UP" && !seen.LastCheck.StartsWith("INI", StringComparison.Ordinal)));
 }
