@@ -165,7 +165,7 @@ internal sealed class HaproxyBalancerTests
         Assert.That((await balancer.ReadBackendAsync(Web1.Backend, default)).Members[0].State, Is.EqualTo(MemberState.Draining));
 
         var undrain = balancer.UndrainAsync(Web1.Backend, new PutIn(Web1.Member), TimeSpan.FromSeconds(20), report, default);
-        await Eventually.TrueAsync(() => report.Messages.Any(m => m.StartsWith("waiting for HAProxy's own checks to call shop/web1 up: web1 DOWN", StringComparison.Ordinal)), "a message");
+        await Eventually.TrueAsync(() => report.Messages.Any(m => m.StartsWith("waiting for HAProxy's own checks to call up in shop: web1 DOWN", StringComparison.Ordinal)), "a message");
         Assert.That(undrain.IsCompleted, Is.False);
         one.Healthy = true;
         var undrained = await undrain;
