@@ -126,7 +126,7 @@ internal sealed class CaddyAdmin : IDisposable
     }
 
     private static string Hint(HttpStatusCode status) => status == HttpStatusCode.Forbidden
-        ? "on a unix socket Caddy wants \"origins\": [\"localhost\"] in \"admin\""
+        ? "on a unix socket Caddy 2.6 wants \"origins\": [\"\", \"127.0.0.1\"] in \"admin\" (later versions allow it by themselves)"
         : "look at the handler in Caddy's configuration and at the member's address";
 
     private Errors.OperatorException Unreachable(string why, string whatNext, Exception? cause = null)

@@ -21,20 +21,20 @@ internal sealed class NginxBalancer(BalancerName name, BalancerSettings.Nginx se
     public override string Kind => "nginx";
 
     /// <inheritdoc/>
-    public override Task<string> ReadVersionAsync(CancellationToken cancellation)
+    public override async Task<string> ReadVersionAsync(CancellationToken cancellation)
     {
-        NginxMaster.Find(Name, settings);
-        return program.ReadVersionAsync(cancellation);
+        await FindAsync(cancellation);
+        return await program.ReadVersionAsync(cancellation);
     }
 
     /// <inheritdoc/>
-    public override Task<IReadOnlyList<string>> ListBackendsAsync(CancellationToken cancellation) => Task.FromResult(files.List());
+    public override Task<IReadOnlyList<string>> ListBackendsAsync(CancellationToken cancellation) => Task.Run(files.List, cancellation);
 
     /// <inheritdoc/>
-    public override Task<MemberTable> ReadTableAsync(MemberName backend, CancellationToken cancellation)
+    public override async Task<MemberTable> ReadTableAsync(MemberName backend, CancellationToken cancellation)
     {
-        NginxMaster.Find(Name, settings);
-        return Task.FromResult(files.Read(backend).Table);
+        await FindAsync(cancellation);
+        return files.Read(backend).Table;
     }
 
     /// <inheritdoc/>
@@ -42,7 +42,7 @@ internal sealed class NginxBalancer(BalancerName name, BalancerSettings.Nginx se
         MemberName backend, Func<MemberTable, MemberTable> change, IOperationReport report, CancellationToken cancellation)
     {
         using var turn = await files.LockAsync(cancellation);
-        var master = NginxMaster.Find(Name, settings);
+        var master = await FindAsync(cancellation);
         var before = files.Read(backend);
         var wanted = before.With(change(before.Table));
         if (wanted.Text == before.Text && files.IsLive(backend, before)) return false;
@@ -90,9 +90,11 @@ internal sealed class NginxBalancer(BalancerName name, BalancerSettings.Nginx se
         }
 
         var targets = points.Keys.ToHashSet();
-        return NginxMaster.Find(Name, settings).Workers()
+        return (await FindAsync(cancellation)).Workers()
             .SelectMany(w => ProcessConnections.Of(w.Identity.Pid, targets) ?? new Dictionary<IPEndPoint, int>())
             .GroupBy(seen => points[seen.Key], seen => seen.Value)
             .ToDictionary(g => g.Key, g => g.Sum());
     }
+
+    private Task<NginxMaster> FindAsync(CancellationToken cancellation) => NginxMaster.FindAsync(Name, settings, time, cancellation);
 }

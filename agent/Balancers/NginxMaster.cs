@@ -10,6 +10,9 @@ internal sealed class NginxMaster
 {
     private const int Sighup = 1;
 
+    /// <summary>How long a master may be without workers: it has just started, and they have.</summary>
+    private static readonly TimeSpan Starting = TimeSpan.FromSeconds(1);
+
     private readonly BalancerName balancer;
     private readonly BalancerSettings.Nginx settings;
 
@@ -21,14 +24,20 @@ internal sealed class NginxMaster
 
     /// <summary>Finds it.</summary>
     /// <exception cref="Errors.OperatorException">BALANCER_UNREACHABLE: it does not run, or has no workers.</exception>
-    public static NginxMaster Find(BalancerName balancer, BalancerSettings.Nginx settings)
+    public static async Task<NginxMaster> FindAsync(
+        BalancerName balancer, BalancerSettings.Nginx settings, TimeProvider time, CancellationToken cancellation)
     {
-        if (TryFind(settings.PidFile, out var why) is not { } identity)
-            throw BalancerErrors.Unreachable(balancer, why, "start nginx, or correct pid in agent.yml (nginx's own `pid` directive)");
-        var master = new NginxMaster(balancer, settings, identity);
-        return master.Workers().Any(w => !w.IsLeaving)
-            ? master
-            : throw BalancerErrors.Unreachable(balancer, $"nginx (pid {identity.Pid}) has no workers that take requests", "look into nginx's error log, and start it");
+        var begun = time.GetTimestamp();
+        while (true)
+        {
+            if (TryFind(settings.PidFile, out var why) is not { } identity)
+                throw BalancerErrors.Unreachable(balancer, why, "start nginx, or correct pid in agent.yml (nginx's own `pid` directive)");
+            var master = new NginxMaster(balancer, settings, identity);
+            if (master.Workers().Any(w => !w.IsLeaving)) return master;
+            if (time.GetElapsedTime(begun) >= Starting)
+                throw BalancerErrors.Unreachable(balancer, $"nginx (pid {identity.Pid}) has no workers that take requests", "look into nginx's error log, and start it");
+            await Task.Delay(TimeSpan.FromMilliseconds(10), time, cancellation);
+        }
     }
 
     /// <summary>Its workers now.</summary>

@@ -17,7 +17,7 @@ internal sealed class NginxWatch(BalancerName balancer, BalancerSettings.Nginx s
     /// <inheritdoc/>
     public async Task<TableLook> LookAsync(TableMember member, CancellationToken cancellation)
     {
-        var master = NginxMaster.Find(balancer, settings);
+        var master = await NginxMaster.FindAsync(balancer, settings, time, cancellation);
         // Somebody else's reload may have been under way when ours came: its workers become old a moment later.
         if (time.GetElapsedTime(begun) < timings.Settle || old.Count == 0) Remember(master);
 

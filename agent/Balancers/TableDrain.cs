@@ -1,6 +1,5 @@
 using Decant.Agent.Operations;
 using Decant.Errors;
-using Decant.Names;
 
 namespace Decant.Agent.Balancers;
 

@@ -107,7 +107,7 @@ internal static class Values
         if (path.StartsWith('/'))
         {
             var socket = UnixSocket(path);
-            return socket.Problem is null ? new BalancerSettings.Caddy(new Uri("http://localhost"), socket.Value) : Read<BalancerSettings.Caddy>.Not(socket.Problem);
+            return socket.Problem is null ? new BalancerSettings.Caddy(new Uri("http://127.0.0.1"), socket.Value) : Read<BalancerSettings.Caddy>.Not(socket.Problem);
         }
 
         return Uri.TryCreate(text, UriKind.Absolute, out var address) && address is { Scheme: "http", PathAndQuery: "/", Fragment: "", UserInfo: "" }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Decant.Agent.Balancers;
 using Decant.Agent.Operations;
 using Decant.Errors;
@@ -162,9 +164,12 @@ public abstract class BalancerContractTests
     [Test]
     public async Task When_a_new_member_does_not_come_up_nothing_is_taken_out()
     {
-        await three.DisposeAsync();
+        // A port that is taken, on which nobody listens.
+        using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var gone = new PutIn(Name("web3"), MemberAddress.Parse(silent.LocalEndPoint!.ToString()));
 
-        var error = await ErrorOf(balancer.MoveAsync(Shop, new BalancerMove([At(three)], [Name("web1")]), TimeSpan.FromSeconds(0.5), report, default));
+        var error = await ErrorOf(balancer.MoveAsync(Shop, new BalancerMove([gone], [Name("web1")]), TimeSpan.FromSeconds(0.5), report, default));
         var answers = await AnswersAsync(10);
 
         Assert.That(error.Reason, Is.EqualTo("MEMBER_NOT_UP"));

@@ -16,9 +16,8 @@ internal sealed class RealCaddy : IRealBalancer
 
     private RealCaddy()
     {
-        client = UnixFront.Client(directory["front.sock"]);
-        admin = UnixFront.Client(Socket);
-        admin.BaseAddress = new Uri("http://localhost");
+        client = UnixFront.Client(directory["front.sock"], keepAlive: false);
+        admin = UnixFront.Client(Socket, keepAlive: false);
     }
 
     public string Socket => directory["admin.sock"];
@@ -28,7 +27,7 @@ internal sealed class RealCaddy : IRealBalancer
         var caddy = new RealCaddy();
         await File.WriteAllTextAsync(caddy.directory["caddy.json"], $$"""
             {
-              "admin": { "listen": "unix/{{caddy.Socket}}", "origins": ["localhost"] },
+              "admin": { "listen": "unix/{{caddy.Socket}}", "origins": ["", "127.0.0.1"] },
               "apps": { "http": { "servers": { "web": {
                 "listen": ["unix/{{caddy.directory["front.sock"]}}"],
                 "automatic_https": { "disable": true },
@@ -55,7 +54,7 @@ internal sealed class RealCaddy : IRealBalancer
     }
 
     public CaddyBalancer Balancer() => new(
-        BalancerName.Parse("front"), new BalancerSettings.Caddy(new Uri("http://localhost"), Socket), new TableTimings(), TimeProvider.System);
+        BalancerName.Parse("front"), new BalancerSettings.Caddy(new Uri("http://127.0.0.1"), Socket), new TableTimings(), TimeProvider.System);
 
     public IBalancer Open() => Balancer();
 

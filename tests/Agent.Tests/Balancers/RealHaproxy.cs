@@ -15,7 +15,7 @@ internal sealed class RealHaproxy : IRealBalancer
     private readonly HttpClient client;
     private Process? master;
 
-    private RealHaproxy() => client = UnixFront.Client(directory["front.sock"]);
+    private RealHaproxy() => client = UnixFront.Client(directory["front.sock"], keepAlive: true);
 
     public string Socket => directory["admin.sock"];
 

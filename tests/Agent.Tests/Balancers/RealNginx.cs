@@ -13,7 +13,7 @@ internal sealed class RealNginx : IRealBalancer
     private readonly TemporaryDirectory directory = new();
     private readonly HttpClient client;
 
-    private RealNginx() => client = UnixFront.Client(directory["front.sock"]);
+    private RealNginx() => client = UnixFront.Client(directory["front.sock"], keepAlive: false);
 
     public string ConfigurationFile => directory["nginx.conf"];
 
@@ -32,7 +32,7 @@ internal sealed class RealNginx : IRealBalancer
             user {{Environment.UserName}} {{Environment.UserName}};
             worker_processes 2;
             pid {{nginx.PidFile}};
-            error_log {{nginx.directory["error.log"]}};
+            error_log {{nginx.directory["error.log"]}} notice;
             events { worker_connections 256; }
             http {
               access_log off;

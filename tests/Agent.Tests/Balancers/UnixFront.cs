@@ -5,17 +5,28 @@ namespace Decant.Agent.Tests.Balancers;
 /// <summary>HTTP to a frontend on a unix socket: a test needs no port then.</summary>
 internal static class UnixFront
 {
-    public static HttpClient Client(string socketPath) => new(new SocketsHttpHandler
+    /// <summary>A client.</summary>
+    /// <param name="socketPath">Where the frontend listens.</param>
+    /// <param name="keepAlive">
+    /// Whether connections are kept between requests. A server that reloads may close a kept one just when the next request is sent on it, and
+    /// clients ask again then (RFC 9112, 9.3.1); without, nothing excuses a failure.
+    /// </param>
+    public static HttpClient Client(string socketPath, bool keepAlive)
     {
-        ConnectCallback = async (_, cancellation) =>
+        var client = new HttpClient(new SocketsHttpHandler
         {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        },
-    })
-    {
-        BaseAddress = new Uri("http://front"),
-        Timeout = TimeSpan.FromSeconds(30),
-    };
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        })
+        {
+            BaseAddress = new Uri("http://127.0.0.1"),
+            Timeout = TimeSpan.FromSeconds(30),
+        };
+        client.DefaultRequestHeaders.ConnectionClose = !keepAlive;
+        return client;
+    }
 }
