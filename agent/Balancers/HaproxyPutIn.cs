@@ -14,6 +14,9 @@ internal sealed class HaproxyPutIn(
     HaproxyTimings timings,
     TimeProvider time)
 {
+    /// <summary>What HAProxy calls a check that passed (management guide, show stat, check_status).</summary>
+    private static readonly string[] Passed = ["L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"];
+
     private readonly long begun = time.GetTimestamp();
 
     /// <summary>Puts them in.</summary>
@@ -98,8 +101,8 @@ internal sealed class HaproxyPutIn(
 
     /// <summary>
     /// "UP 1/2" is not enough: a member that leaves maintenance is called so at once and is checked only then; "UP" comes with the first
-    /// check that passes. One that was just made is called "UP" from the beginning when fall is 1, with a check that has not been made (INI).
+    /// check that passes. With fall 1 it is called "UP" at once too, before its first check (INI) and after one that failed while it was out.
     /// </summary>
     private static bool IsSurelyUp(Member seen)
-        => seen.State == MemberState.Ready && (seen.Status == "no check" || (seen.Status == "UP" && !seen.LastCheck.StartsWith("INI", StringComparison.Ordinal)));
+        => seen.State == MemberState.Ready && (seen.Status == "no check" || (seen.Status == "UP" && Passed.Contains(seen.LastCheck.Split(' ')[0])));
 }
