@@ -10,17 +10,21 @@ internal static class BalancerErrors
     /// <summary>Reason of <see cref="NotUp"/>.</summary>
     public const string MemberNotUp = "MEMBER_NOT_UP";
 
+    /// <summary>Reason of <see cref="Unreachable"/>.</summary>
+    public const string NotReachable = "BALANCER_UNREACHABLE";
+
     public static OperatorException NoSuchBalancer(BalancerName name, IEnumerable<BalancerName> known) => new(new OperatorError(
         StatusCode.NotFound,
         "BALANCER_NOT_FOUND",
         $"this host has no balancer {name}; {Known(known.Select(n => n.Value))}",
         "correct the name, or name the balancer in this host's agent.yml and restart its agent"));
 
-    public static OperatorException NoSuchBackend(BalancerName balancer, MemberName name, IEnumerable<string> known) => new(new OperatorError(
+    public static OperatorException NoSuchBackend(
+        BalancerName balancer, MemberName name, IEnumerable<string> known, string whatNext = "correct the name, or add the backend to the balancer's configuration") => new(new OperatorError(
         StatusCode.NotFound,
         "BACKEND_NOT_FOUND",
         $"balancer {balancer} has no backend {name}; {Known(known)}",
-        "correct the name, or add the backend to the balancer's configuration").With("balancer", balancer.Value));
+        whatNext).With("balancer", balancer.Value));
 
     public static OperatorException NoSuchMember(BalancerName balancer, MemberKey member, Backend backend) => new(new OperatorError(
         StatusCode.NotFound,
@@ -31,7 +35,7 @@ internal static class BalancerErrors
     public static OperatorException Unreachable(BalancerName balancer, string why, string whatNext, Exception? cause = null) => new(
         new OperatorError(
             StatusCode.Unavailable,
-            "BALANCER_UNREACHABLE",
+            NotReachable,
             $"balancer {balancer} cannot be driven: {why}; nothing is known of its members now",
             whatNext).With("balancer", balancer.Value).With("state", "unknown"),
         cause);
@@ -64,6 +68,31 @@ internal static class BalancerErrors
         + (seen is { Weight: 0 } ? "; its weight is 0" : ""),
         "look at what its check asks and how often (inter, rise), and whether the instance answers it; the member stays ready and goes up by itself when its checks pass")
         .With("balancer", balancer.Value).With("state", seen?.Status ?? "not there"));
+
+    public static OperatorException NotAccepting(BalancerName balancer, MemberKey member, string address, string why, TimeSpan waited) => new(new OperatorError(
+        StatusCode.DeadlineExceeded,
+        MemberNotUp,
+        $"{member} was not put in at balancer {balancer}: {address} has not accepted a connection within {waited.TotalSeconds:0.#} s ({why}); nothing was changed",
+        "look whether the instance runs and listens on that address").With("balancer", balancer.Value).With("state", "as before"));
+
+    public static OperatorException ConfigurationRefused(BalancerName balancer, string what, string words, string state, string whatNext) => new(
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "BALANCER_REFUSED",
+            $"balancer {balancer}: {what}: {words}; {state}",
+            whatNext).With("balancer", balancer.Value).With("state", state));
+
+    public static OperatorException Edited(BalancerName balancer, string file, string what, string whatNext) => new(new OperatorError(
+        StatusCode.FailedPrecondition,
+        "CONFIG_EDITED",
+        $"balancer {balancer}: {file} {what}; it was left as it is",
+        whatNext).With("balancer", balancer.Value).With("file", file));
+
+    public static OperatorException WeightNotSupported(BalancerName balancer, MemberName backend, string why) => new(new OperatorError(
+        StatusCode.FailedPrecondition,
+        "WEIGHT_NOT_SUPPORTED",
+        $"members of backend {backend} of balancer {balancer} cannot have different shares: {why}; nothing was changed",
+        "give every member a full share, or choose another policy in the balancer's configuration").With("balancer", balancer.Value));
 
     public static OperatorException InRotation(BalancerName balancer, MemberKey member, Member seen) => new(new OperatorError(
         StatusCode.FailedPrecondition,

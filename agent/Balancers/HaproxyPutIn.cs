@@ -17,6 +17,9 @@ internal sealed class HaproxyPutIn(
     HaproxyTimings timings,
     TimeProvider time)
 {
+    /// <summary>What HAProxy calls a check that passed (management guide, show stat, check_status).</summary>
+    private static readonly string[] Passed = ["L4OK", "L6OK", "L7OK", "L7OKC", "PROCOK"];
+
     private readonly long begun = time.GetTimestamp();
     private readonly HashSet<MemberName> wereThere = [];
     private string told = "";
@@ -156,7 +159,8 @@ internal sealed class HaproxyPutIn(
 
     /// <summary>
     /// "UP 1/2" is not enough: a member that leaves maintenance is called so at once and is checked only then; "UP" comes with the first
-    /// check that passes.
+    /// check that passes. With fall 1 it is called "UP" at once too, before its first check (INI) and after one that failed while it was out.
     /// </summary>
-    private static bool IsSurelyUp(Member seen) => seen.State == MemberState.Ready && seen.Status is "UP" or "no check";
+    private static bool IsSurelyUp(Member seen)
+        => seen.State == MemberState.Ready && (seen.Status == "no check" || (seen.Status == "UP" && Passed.Contains(seen.LastCheck.Split(' ')[0])));
 }

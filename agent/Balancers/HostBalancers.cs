@@ -17,6 +17,8 @@ internal sealed class HostBalancers : IDisposable
                 BalancerSettings.Haproxy haproxy => new HaproxyBalancer(name, haproxy, new HaproxyTimings(), time),
                 BalancerSettings.AgentCheck => new AgentCheckBalancer(name, desk, new AgentCheckTimings(), time),
                 BalancerSettings.Command command => new CommandBalancer(name, command, new CommandTimings(), time),
+                BalancerSettings.Nginx nginx => new NginxBalancer(name, nginx, new TableTimings(), time),
+                BalancerSettings.Caddy caddy => new CaddyBalancer(name, caddy, new TableTimings(), time),
                 _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }

@@ -106,6 +106,26 @@ internal abstract record BalancerSettings
         /// <summary>Cloud APIs take their time.</summary>
         public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
     }
+
+    /// <summary>Open-source nginx. All paths are absolute.</summary>
+    /// <param name="Config">Its main configuration file.</param>
+    /// <param name="Upstreams">Directory of the upstream files that the agent owns: <c>BACKEND.conf</c>, included by the configuration.</param>
+    /// <param name="Program">Its program.</param>
+    /// <param name="PidFile">Where its master's process id is.</param>
+    public sealed record Nginx(string Config, string Upstreams, string Program, string PidFile) : BalancerSettings
+    {
+        /// <summary>As Debian has it.</summary>
+        public static Nginx Default { get; } = new("/etc/nginx/nginx.conf", "/etc/nginx/decant", "/usr/sbin/nginx", "/run/nginx.pid");
+    }
+
+    /// <summary>Caddy.</summary>
+    /// <param name="Admin">Address of its admin API.</param>
+    /// <param name="Socket">Absolute path of the unix socket on which the API is; null: it is at <paramref name="Admin"/> over TCP.</param>
+    public sealed record Caddy(Uri Admin, string? Socket = null) : BalancerSettings
+    {
+        /// <summary>Caddy's own default.</summary>
+        public static Caddy Default { get; } = new(new Uri("http://localhost:2019"));
+    }
 }
 
 /// <summary>Where HAProxies ask.</summary>

@@ -112,6 +112,8 @@ internal static class AgentConfigurationReader
             "haproxy" => Haproxy(section),
             "agent-check" => Asked(section),
             "command" => Command(section),
+            "nginx" => Nginx(section),
+            "caddy" => Caddy(section),
             _ => null,
         };
     }
@@ -148,6 +150,25 @@ internal static class AgentConfigurationReader
         else if (socket is null) section.Wrong("socket", "a balancer cannot be driven without its socket");
         section.RefuseOthers();
         return socket is null ? null : new BalancerSettings.Haproxy(socket, members, options);
+    }
+
+    private static BalancerSettings.Nginx Nginx(YamlSection section)
+    {
+        var defaults = BalancerSettings.Nginx.Default;
+        var nginx = new BalancerSettings.Nginx(
+            section.Value("config", defaults.Config, Values.AbsolutePath),
+            section.Value("upstreams", defaults.Upstreams, Values.AbsolutePath),
+            section.Value("program", defaults.Program, Values.AbsolutePath),
+            section.Value("pid", defaults.PidFile, Values.AbsolutePath));
+        section.RefuseOthers();
+        return nginx;
+    }
+
+    private static BalancerSettings.Caddy Caddy(YamlSection section)
+    {
+        var caddy = section.Value("admin", BalancerSettings.Caddy.Default, Values.CaddyAdmin);
+        section.RefuseOthers();
+        return caddy;
     }
 
     private static HostLimits Limits(YamlSection section)

@@ -103,7 +103,7 @@ internal static class Values
     };
 
     /// <summary>Kinds of balancers that the agent drives.</summary>
-    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "agent-check", "command"];
+    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "nginx", "caddy", "agent-check", "command"];
 
     public static Read<string?> BalancerKind(string text)
         => BalancerKinds.Contains(text)
@@ -116,6 +116,21 @@ internal static class Values
         "managed" => MemberManagement.Managed,
         _ => Read<MemberManagement>.Not($"\"{text}\" is neither fixed (the balancer's own configuration has the members) nor managed (the agent makes them)"),
     };
+
+    /// <summary>Where Caddy's admin API is: <c>http://host:port</c>, or a unix socket by its path (also as Caddy writes it, <c>unix//path</c>).</summary>
+    public static Read<BalancerSettings.Caddy> CaddyAdmin(string text)
+    {
+        var path = text.StartsWith("unix//", StringComparison.Ordinal) ? text[5..] : text;
+        if (path.StartsWith('/'))
+        {
+            var socket = UnixSocket(path);
+            return socket.Problem is null ? new BalancerSettings.Caddy(new Uri("http://127.0.0.1"), socket.Value) : Read<BalancerSettings.Caddy>.Not(socket.Problem);
+        }
+
+        return Uri.TryCreate(text, UriKind.Absolute, out var address) && address is { Scheme: "http", PathAndQuery: "/", Fragment: "", UserInfo: "" }
+            ? new BalancerSettings.Caddy(address)
+            : Read<BalancerSettings.Caddy>.Not($"\"{text}\" is neither http://host:port nor the path of a unix socket");
+    }
 
     /// <summary>They become part of a command line of HAProxy's runtime API, which a line end or ';' would end.</summary>
     public static Read<string> HaproxyOptions(string text)

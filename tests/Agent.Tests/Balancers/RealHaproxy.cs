@@ -10,7 +10,7 @@ using Decant.Names;
 namespace Decant.Agent.Tests.Balancers;
 
 /// <summary>Debian's HAProxy as master and worker, with its frontend and its stats sockets in a directory of the test's own.</summary>
-internal sealed class RealHaproxy : IAsyncDisposable
+internal sealed class RealHaproxy : IRealBalancer
 {
     private readonly TemporaryDirectory directory = new();
     private readonly HttpMessageInvoker invoker;
@@ -19,21 +19,8 @@ internal sealed class RealHaproxy : IAsyncDisposable
 
     private RealHaproxy()
     {
-        var handler = new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(directory["front.sock"]), cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        };
-        invoker = new HttpMessageInvoker(handler, disposeHandler: false);
-        client = new HttpClient(handler)
-        {
-            BaseAddress = new Uri("http://haproxy"),
-            Timeout = TimeSpan.FromSeconds(30),
-        };
+        invoker = new HttpMessageInvoker(UnixFront.Handler(directory["front.sock"]));
+        client = UnixFront.Client(directory["front.sock"], keepAlive: true);
     }
 
     /// <summary>Options of the servers that the agent makes in tests.</summary>
@@ -94,6 +81,9 @@ internal sealed class RealHaproxy : IAsyncDisposable
         HaproxyTimings? timings = null, MemberManagement members = MemberManagement.Fixed, string options = MadeMembers, string? socket = null)
         => new(
             BalancerName.Parse("edge"), new BalancerSettings.Haproxy(socket ?? Socket, members, options), timings ?? new HaproxyTimings(), TimeProvider.System);
+
+    /// <inheritdoc/>
+    public IBalancer Open() => Balancer(members: MemberManagement.Managed);
 
     /// <summary>A member as HAProxy has it, asked apart from what is tested.</summary>
     public async Task<(string Status, int Sessions)> ReadAsync(string member)

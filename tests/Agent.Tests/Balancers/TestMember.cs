@@ -15,6 +15,7 @@ internal sealed class TestMember : IAsyncDisposable
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource slow = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource slowArrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task serving;
     private int answered;
     private int disposed;
@@ -38,6 +39,9 @@ internal sealed class TestMember : IAsyncDisposable
     /// <summary>How long <c>/late</c> takes.</summary>
     public TimeSpan Lateness { get; set; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>Completes with the first request for <c>/slow</c>.</summary>
+    public Task SlowArrived => slowArrived.Task;
+
     /// <summary>Answers the requests for <c>/slow</c>.</summary>
     public void FinishSlow() => slow.TrySetResult();
 
@@ -58,7 +62,7 @@ internal sealed class TestMember : IAsyncDisposable
         }
         catch (Exception exception) when (exception is OperationCanceledException or SocketException or InvalidOperationException)
         {
-            // The test is over.
+            // The test is over; a listener that is stopped before it accepts says that it does not listen.
         }
     }
 
@@ -83,7 +87,12 @@ internal sealed class TestMember : IAsyncDisposable
                     return;
                 }
 
-                if (request.StartsWith("GET /slow", StringComparison.Ordinal)) await slow.Task.WaitAsync(stop.Token);
+                if (request.StartsWith("GET /slow", StringComparison.Ordinal))
+                {
+                    slowArrived.TrySetResult();
+                    await slow.Task.WaitAsync(stop.Token);
+                }
+
                 if (request.StartsWith("GET /late", StringComparison.Ordinal)) await Task.Delay(Lateness, stop.Token);
                 var isCheck = request.StartsWith("GET /health", StringComparison.Ordinal);
                 var status = isCheck && !Healthy ? "503 Service Unavailable"

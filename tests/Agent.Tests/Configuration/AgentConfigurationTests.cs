@@ -57,6 +57,42 @@ internal sealed class AgentConfigurationTests
     }
 
     [Test]
+    public void Nginx_and_caddy_have_debians_places_unless_others_are_named()
+    {
+        var balancers = Valid("""
+            balancers:
+              a: { kind: nginx }
+              b: { kind: nginx, config: /opt/nginx.conf, upstreams: /opt/up/, program: /opt/nginx, pid: /opt/nginx.pid }
+              c: { kind: caddy }
+              d: { kind: caddy, admin: "http://127.0.0.1:2020" }
+              e: { kind: caddy, admin: unix//run/caddy/admin.sock }
+            """).Balancers;
+
+        Assert.That(balancers.Values, Is.EqualTo(new BalancerSettings[]
+        {
+            BalancerSettings.Nginx.Default,
+            new BalancerSettings.Nginx("/opt/nginx.conf", "/opt/up", "/opt/nginx", "/opt/nginx.pid"),
+            BalancerSettings.Caddy.Default,
+            new BalancerSettings.Caddy(new Uri("http://127.0.0.1:2020")),
+            new BalancerSettings.Caddy(new Uri("http://127.0.0.1"), "/run/caddy/admin.sock"),
+        }));
+    }
+
+    [TestCase("{ kind: nginx, config: nginx.conf }", "must be an absolute path")]
+    [TestCase("{ kind: nginx, socket: /run/x }", "unknown key \"balancers.a.socket\"")]
+    [TestCase("{ kind: caddy, admin: localhost:2019 }", "neither http://host:port nor the path of a unix socket")]
+    [TestCase("{ kind: caddy, admin: https://localhost:2019 }", "neither http://host:port nor the path of a unix socket")]
+    [TestCase("{ kind: caddy, admin: http://localhost:2019/config/ }", "neither http://host:port nor the path of a unix socket")]
+    public void A_wrong_place_of_nginx_or_caddy_is_refused(string balancer, string reason)
+    {
+        using var text = new StringReader($"balancers:\n  a: {balancer}\n");
+        var problem = AgentConfigurationReader.Read("/etc/decant/agent.yml", text).Problems.Single();
+
+        Assert.That(problem.Reason, Does.Contain(reason));
+        Assert.That(problem.Line, Is.EqualTo(2));
+    }
+
+    [Test]
     public void Every_value_is_read()
     {
         var configuration = Valid("""
@@ -135,7 +171,7 @@ internal sealed class AgentConfigurationTests
     [TestCase("journal: { keep_operations: 1 }", 1, 29, "from 100 to 1000000")]
     [TestCase("logging: { level: chatty }", 1, 19, "known: trace, debug")]
     [TestCase("logging: { format: xml }", 1, 20, "known: text, json")]
-    [TestCase("balancers: { edge: { kind: nginx, socket: /s } }", 1, 28, "known: haproxy")]
+    [TestCase("balancers: { edge: { kind: traefik, socket: /s } }", 1, 28, "known: haproxy")]
     [TestCase("balancers: { edge: { kind: haproxy } }", 1, 20, "balancers.edge.socket: is missing")]
     [TestCase("balancers: { edge: { socket: /s } }", 1, 20, "balancers.edge.kind: is missing")]
     [TestCase("balancers: { Edge: { kind: haproxy, socket: /s } }", 1, 14, "balancer \"Edge\" has the character 'E'")]
