@@ -15,6 +15,7 @@ internal sealed class HostBalancers : IDisposable
             balancers[name.Value] = settings switch
             {
                 BalancerSettings.Haproxy haproxy => new HaproxyBalancer(name, haproxy, new HaproxyTimings(), time),
+                BalancerSettings.Embedded embedded => new EmbeddedBalancer(name, embedded, time),
                 _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }

@@ -27,6 +27,9 @@ internal sealed record AgentConfiguration
     /// <summary>Balancers of this host.</summary>
     public IReadOnlyDictionary<BalancerName, BalancerSettings> Balancers { get; init; } = new Dictionary<BalancerName, BalancerSettings>();
 
+    /// <summary>The embedded proxy of this host; null: none.</summary>
+    public ProxySettings? Proxy { get; init; }
+
     /// <summary>What runs the releases.</summary>
     public SupervisorKind Supervisor { get; init; } = SupervisorKind.Process;
 
@@ -91,6 +94,10 @@ internal abstract record BalancerSettings
         /// <summary>A base weight of 100 lets a share be told in hundredths.</summary>
         public const string DefaultMemberOptions = "check inter 1s rise 1 fall 3 weight 100";
     }
+
+    /// <summary>The embedded proxy.</summary>
+    /// <param name="Socket">Absolute path of its unix socket.</param>
+    public sealed record Embedded(string Socket) : BalancerSettings;
 }
 
 /// <summary>Who decides which members a backend has.</summary>

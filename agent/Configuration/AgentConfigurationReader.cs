@@ -48,6 +48,7 @@ internal static class AgentConfigurationReader
             Listen = Listen(root.Section("listen")),
             Apps = Named<AppName, AppSettings>(root.Section("apps"), AppName.TryParse, App),
             Balancers = Named<BalancerName, BalancerSettings>(root.Section("balancers"), BalancerName.TryParse, Balancer),
+            Proxy = root.Keys.Contains("proxy") ? ProxySection.Read(root.Section("proxy")) : null,
             Supervisor = root.Value("supervisor", defaults.Supervisor, Values.Supervisor),
             Limits = Limits(root.Section("limits")),
             Restart = Restart(root.Section("restart")),
@@ -55,6 +56,7 @@ internal static class AgentConfigurationReader
             Journal = Journal(root.Section("journal")),
             Logging = Logging(root.Section("logging")),
         };
+        configuration = ProxySection.AddBalancer(configuration, root);
         root.Refuse("tls", Values.NoTls);
         root.RefuseOthers();
         return problems.Count > 0
@@ -107,6 +109,7 @@ internal static class AgentConfigurationReader
         return kind switch
         {
             "haproxy" => Haproxy(section),
+            "embedded" => Embedded(section),
             _ => null,
         };
     }
@@ -120,6 +123,13 @@ internal static class AgentConfigurationReader
         else if (socket is null) section.Wrong("socket", "a balancer cannot be driven without its socket");
         section.RefuseOthers();
         return socket is null ? null : new BalancerSettings.Haproxy(socket, members, options);
+    }
+
+    private static BalancerSettings.Embedded Embedded(YamlSection section)
+    {
+        var socket = section.Value("socket", ProxySettings.DefaultSocket, Values.SocketPath);
+        section.RefuseOthers();
+        return new BalancerSettings.Embedded(socket);
     }
 
     private static HostLimits Limits(YamlSection section)

@@ -1,0 +1,103 @@
+using System.Runtime.InteropServices;
+using Decant.Agent.Configuration;
+using Decant.Agent.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
+using Serilog.Extensions.Logging;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Decant.Agent.Proxy;
+
+/// <summary><c>decantd proxy</c>: the embedded proxy, a process of its own, so that the agent's restart does not touch traffic.</summary>
+internal static partial class ProxyProgram
+{
+    /// <summary>The first argument that asks for it.</summary>
+    public const string Mode = "proxy";
+
+    /// <summary>Runs until SIGTERM or SIGINT; returns the exit code.</summary>
+    public static async Task<int> RunAsync(AgentConfiguration configuration)
+    {
+        if (configuration.Proxy is not { } settings)
+            return Refuse($"{configuration.File} has no section \"proxy\"; an empty one will do: proxy: {{}}");
+        // Before the first socket: the thread that polls goes on with what it found. Nothing here blocks, and it saves a switch for each read.
+        if (Environment.GetEnvironmentVariable(InlineCompletions) is null) Environment.SetEnvironmentVariable(InlineCompletions, "1");
+
+        var directory = Path.Combine(configuration.DataDirectory, "proxy");
+        using var ownership = DataDirectoryLock.TryTake(directory, out var refusal);
+        if ((refusal ?? UnixListener.MakeRoom(settings.Socket, "proxy.socket")) is { } reason) return Refuse(reason);
+
+        using var stopped = new SemaphoreSlim(0);
+        using var onTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var onInt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        await using var log = AgentLogging.Create(configuration.Logging, configuration.Host);
+        await using var services = Services(log, configuration.Logging.Level);
+        var backends = new ProxyBackends(settings, TimeProvider.System);
+        using var changes = new ProxyChanges(backends, new ProxyStateFile(Path.Combine(directory, "state.json")), TimeProvider.System);
+        using var admin = new ProxyAdmin(backends, changes, new LongLivedClosing(TimeProvider.System));
+        var forwarding = new Forwarding(
+            backends, services.GetRequiredService<IHttpForwarder>(), settings, TimeProvider.System, services.GetRequiredService<ILogger<Forwarding>>());
+        var passed = PassedSockets.Take();
+        using var server = new ProxyServer(settings, passed, forwarding, admin, services);
+        var logger = services.GetRequiredService<ILogger<ProxyServer>>();
+        try
+        {
+            changes.Restore();
+            await server.StartAsync(CancellationToken.None);
+        }
+        catch (IOException exception)
+        {
+            return Refuse($"cannot listen: {exception.Message}; another proxy may run here, or proxy.listen in agent.yml is taken");
+        }
+        catch (InvalidDataException exception)
+        {
+            return Refuse(exception.Message);
+        }
+
+        var systemd = new SystemdNotifier();
+        systemd.Notify(ServiceState.Ready);
+        LogReady(
+            logger,
+            AgentIdentity.Version,
+            Environment.ProcessId,
+            passed.Count > 0 ? $"{passed.Count} sockets of the service manager" : string.Join(" and ", settings.Listen),
+            settings.Socket,
+            backends.All.Sum(b => b.Members.Count));
+        await stopped.WaitAsync();
+        systemd.Notify(ServiceState.Stopping);
+        LogStopping(logger);
+        await server.StopAsync(backends);
+        return 0;
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stopped.Release();
+        }
+    }
+
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+
+    private static ServiceProvider Services(Serilog.ILogger log, LogLevel level)
+    {
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging
+            .SetMinimumLevel(level)
+            .AddProvider(new SerilogLoggerProvider(log))
+            // Told by the proxy itself, with the member's name.
+            .AddFilter("Yarp", LogLevel.None)
+            .AddFilter("Microsoft", LogLevel.Warning));
+        services.AddHttpForwarder();
+        return services.BuildServiceProvider();
+    }
+
+    private static int Refuse(string reason)
+    {
+        Console.Error.WriteLine($"decantd: {reason}");
+        return 1;
+    }
+
+    [LoggerMessage(33, LogLevel.Information, "proxy is ready: version {Version}, pid {Pid}, listening on {Listeners}, driven by {Socket}, {Members} members as before")]
+    private static partial void LogReady(Microsoft.Extensions.Logging.ILogger logger, string version, int pid, string listeners, string socket, int members);
+
+    [LoggerMessage(34, LogLevel.Information, "proxy is stopping: requests in flight finish first")]
+    private static partial void LogStopping(Microsoft.Extensions.Logging.ILogger logger);
+}
