@@ -5,7 +5,7 @@ using Decant.Names;
 namespace Decant.Agent.Proxy;
 
 /// <summary>The proxy's backends, and which of them gets the requests for a host.</summary>
-internal sealed class ProxyBackends
+internal sealed class ProxyBackends : IDisposable
 {
     private readonly ProxySettings settings;
     private readonly TimeProvider time;
@@ -55,4 +55,10 @@ internal sealed class ProxyBackends
             ? $"the proxy has no backend {name}; agent.yml names {string.Join(", ", all.Select(b => b.Name))}"
             : $"the proxy sends everything to {all[0].Name}, and agent.yml does not say which hosts belong to a backend {name}",
         $"name it under proxy.backends in agent.yml, with its hosts, and restart the proxy: backends: {{ {name}: {{ hosts: [{name}.example] }} }}");
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var backend in all) backend.Apply([], new HashSet<MemberName>());
+    }
 }

@@ -3,7 +3,6 @@ using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
 using Microsoft.Extensions.Hosting.Systemd;
 using Serilog.Extensions.Logging;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace Decant.Agent.Proxy;
 
@@ -12,6 +11,8 @@ internal static partial class ProxyProgram
 {
     /// <summary>The first argument that asks for it.</summary>
     public const string Mode = "proxy";
+
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
     /// <summary>Runs until SIGTERM or SIGINT; returns the exit code.</summary>
     public static async Task<int> RunAsync(AgentConfiguration configuration)
@@ -29,19 +30,21 @@ internal static partial class ProxyProgram
         using var onTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var onInt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         await using var log = AgentLogging.Create(configuration.Logging, configuration.Host);
-        await using var services = Services(log, configuration.Logging.Level);
-        var backends = new ProxyBackends(settings, TimeProvider.System);
-        using var changes = new ProxyChanges(backends, new ProxyStateFile(Path.Combine(directory, "state.json")), TimeProvider.System);
-        using var admin = new ProxyAdmin(backends, changes, new LongLivedClosing(TimeProvider.System));
-        var forwarding = new Forwarding(
-            backends, services.GetRequiredService<IHttpForwarder>(), settings, TimeProvider.System, services.GetRequiredService<ILogger<Forwarding>>());
         var passed = PassedSockets.Take();
-        using var server = new ProxyServer(settings, passed, forwarding, admin, services);
-        var logger = services.GetRequiredService<ILogger<ProxyServer>>();
+        await using var proxy = new ProxyHost(
+            settings,
+            Path.Combine(directory, "state.json"),
+            passed,
+            logging => logging
+                .SetMinimumLevel(configuration.Logging.Level)
+                .AddProvider(new SerilogLoggerProvider(log))
+                // Told by the proxy itself, with the member's name.
+                .AddFilter("Yarp", LogLevel.None)
+                .AddFilter("Microsoft", LogLevel.Warning),
+            TimeProvider.System);
         try
         {
-            changes.Restore();
-            await server.StartAsync(CancellationToken.None);
+            await proxy.StartAsync(CancellationToken.None);
         }
         catch (IOException exception)
         {
@@ -55,16 +58,16 @@ internal static partial class ProxyProgram
         var systemd = new SystemdNotifier();
         systemd.Notify(ServiceState.Ready);
         LogReady(
-            logger,
+            proxy.Logger,
             AgentIdentity.Version,
             Environment.ProcessId,
-            passed.Count > 0 ? $"{passed.Count} sockets of the service manager" : string.Join(" and ", settings.Listen),
+            passed.Count > 0 ? $"{passed.Count} passed sockets" : string.Join(" and ", proxy.Addresses),
             settings.Socket,
-            backends.All.Sum(b => b.Members.Count));
+            proxy.Backends.All.Sum(b => b.Members.Count));
         await stopped.WaitAsync();
         systemd.Notify(ServiceState.Stopping);
-        LogStopping(logger);
-        await server.StopAsync(backends);
+        LogStopping(proxy.Logger);
+        await proxy.StopAsync();
         return 0;
 
         void Stop(PosixSignalContext signal)
@@ -74,21 +77,6 @@ internal static partial class ProxyProgram
         }
     }
 
-    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
-
-    private static ServiceProvider Services(Serilog.ILogger log, LogLevel level)
-    {
-        var services = new ServiceCollection();
-        services.AddLogging(logging => logging
-            .SetMinimumLevel(level)
-            .AddProvider(new SerilogLoggerProvider(log))
-            // Told by the proxy itself, with the member's name.
-            .AddFilter("Yarp", LogLevel.None)
-            .AddFilter("Microsoft", LogLevel.Warning));
-        services.AddHttpForwarder();
-        return services.BuildServiceProvider();
-    }
-
     private static int Refuse(string reason)
     {
         Console.Error.WriteLine($"decantd: {reason}");
@@ -96,8 +84,8 @@ internal static partial class ProxyProgram
     }
 
     [LoggerMessage(33, LogLevel.Information, "proxy is ready: version {Version}, pid {Pid}, listening on {Listeners}, driven by {Socket}, {Members} members as before")]
-    private static partial void LogReady(Microsoft.Extensions.Logging.ILogger logger, string version, int pid, string listeners, string socket, int members);
+    private static partial void LogReady(ILogger logger, string version, int pid, string listeners, string socket, int members);
 
     [LoggerMessage(34, LogLevel.Information, "proxy is stopping: requests in flight finish first")]
-    private static partial void LogStopping(Microsoft.Extensions.Logging.ILogger logger);
+    private static partial void LogStopping(ILogger logger);
 }

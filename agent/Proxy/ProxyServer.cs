@@ -1,6 +1,8 @@
 using System.Text;
 using Decant.Agent.Configuration;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
@@ -30,11 +32,17 @@ internal sealed class ProxyServer : IDisposable
             Backlog = 4096,
             // Nothing in the pipeline blocks, so the thread that reads a socket can as well go on with what it read.
             UnsafePreferInlineScheduling = true,
+            // One system call less for each request, for 4 KB more of each idle connection.
+            WaitForDataBeforeAllocatingBuffer = false,
         });
         transport = new FrontTransport(new SocketTransportFactory(sockets, logs));
         front = new KestrelServer(Options.Create(Front(passed)), transport, logs);
         admin = new KestrelServer(Options.Create(Admin()), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), logs), logs);
     }
+
+    /// <summary>Where clients reach it.</summary>
+    public IReadOnlyCollection<string> Addresses
+        => [.. front.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Where(a => !a.EndsWith(FrontTransport.Http2.ToString()!, StringComparison.Ordinal))];
 
     /// <summary>Listens: to the agent first.</summary>
     /// <exception cref="IOException">An address is taken.</exception>
