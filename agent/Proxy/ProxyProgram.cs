@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
@@ -49,6 +50,10 @@ internal static partial class ProxyProgram
         catch (IOException exception)
         {
             return Refuse($"cannot listen: {exception.Message}; another proxy may run here, or proxy.listen in agent.yml is taken");
+        }
+        catch (SocketException exception) when (passed.Count > 0)
+        {
+            return Refuse($"a socket that was passed (LISTEN_FDS) cannot be used: {exception.Message}");
         }
         catch (InvalidDataException exception)
         {
