@@ -70,7 +70,7 @@ internal sealed class YamlSection
             else Wrong(item, $"{PathOf(key)}: {result.Problem}");
         }
 
-        return values;
+        return values.Count == 0 && list.Children.Count > 0 ? fallback : values;
     }
 
     /// <summary>Whether a key is there with a value.</summary>
