@@ -42,7 +42,7 @@ internal static class ProxySection
         };
     }
 
-    private static IReadOnlyList<ProxyBackendSettings> Backends(YamlSection section)
+    private static List<ProxyBackendSettings> Backends(YamlSection section)
     {
         var backends = new List<ProxyBackendSettings>();
         foreach (var key in section.Keys.ToList())

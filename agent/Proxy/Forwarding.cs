@@ -23,6 +23,7 @@ internal sealed partial class Forwarding(ProxyBackends backends, IHttpForwarder 
     };
 
     private int held;
+    private long told;
     private volatile bool isStopping;
 
     /// <summary>From now on clients are told to close their connections.</summary>
@@ -51,7 +52,7 @@ internal sealed partial class Forwarding(ProxyBackends backends, IHttpForwarder 
             if (member is null)
             {
                 if (context.RequestAborted.IsCancellationRequested) return;
-                LogNobody(backend.Name.Value, string.Join(", ", backend.Members.Select(m => $"{m.Name} {m.State}: {m.LastCheck}")));
+                if (IsTimeToTell()) LogNobody(backend.Name.Value, string.Join(", ", backend.Members.Select(m => $"{m.Name} {m.State}: {m.LastCheck}")));
                 await AnswerAsync(
                     context,
                     StatusCodes.Status503ServiceUnavailable,
@@ -148,6 +149,14 @@ internal sealed partial class Forwarding(ProxyBackends backends, IHttpForwarder 
         }
     }
 
+    /// <summary>Once a second: an outage is one event, however many requests it costs.</summary>
+    private bool IsTimeToTell()
+    {
+        var now = time.GetTimestamp();
+        var before = Volatile.Read(ref told);
+        return (before == 0 || time.GetElapsedTime(before, now) >= TimeSpan.FromSeconds(1)) && Interlocked.CompareExchange(ref told, now, before) == before;
+    }
+
     private static string HostOf(HttpRequest request)
     {
         var host = request.Headers.Host.ToString();
@@ -198,7 +207,7 @@ internal sealed partial class Forwarding(ProxyBackends backends, IHttpForwarder 
     [LoggerMessage(31, LogLevel.Warning, "A request to {Member} broke off: {Error}, {Why}")]
     private partial void LogBroken(string member, ForwarderError error, string why);
 
-    [LoggerMessage(32, LogLevel.Warning, "No member of {Backend} is up, a request is answered with 503: {Members}")]
+    [LoggerMessage(32, LogLevel.Warning, "No member of {Backend} is up, requests are answered with 503: {Members}")]
     private partial void LogNobody(string backend, string members);
 
     private enum Again

@@ -65,6 +65,6 @@ internal sealed class HandedOverConnection(ConnectionContext accepted) : Connect
     public override ValueTask DisposeAsync()
     {
         ended.TrySetResult();
-        return default;
+        return base.DisposeAsync();
     }
 }

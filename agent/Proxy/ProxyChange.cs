@@ -48,7 +48,7 @@ internal sealed record ProxyChange(
         return after.SequenceEqual(before) ? null : after;
     }
 
-    private WantedMember In(WantedMember seen, PutIn member)
+    private static WantedMember In(WantedMember seen, PutIn member)
     {
         var address = member.Address ?? seen.Address;
         if (seen.State == MemberState.Ready && address != seen.Address)

@@ -30,7 +30,9 @@ internal sealed class ProxyChanges(ProxyBackends backends, ProxyStateFile file, 
                 if (wanted is null && notUp is null) return false;
                 if ((notUp ?? TooFew(backend, change)) is not { } refusal)
                 {
-                    file.Write([.. backends.All.Select(b => new SavedBackend(b.Name, b == backend ? wanted! : Saved(b)))]);
+                    // Apart from here: this may be a thread that polls sockets, and a disk can be slow.
+                    var state = backends.All.Select(b => new SavedBackend(b.Name, b == backend ? wanted! : Saved(b))).ToList();
+                    await Task.Run(() => file.Write(state), cancellation);
                     backend.Apply(wanted!, change.Into.Select(m => m.Member).ToHashSet());
                     return true;
                 }

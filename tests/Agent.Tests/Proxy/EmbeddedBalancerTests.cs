@@ -1,7 +1,6 @@
 using System.Net.WebSockets;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
-using Decant.Agent.Tests.Balancers;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;

@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using Decant.Agent.Configuration;
-using Decant.Agent.Tests.Balancers;
 
 namespace Decant.Agent.Tests.Proxy;
 
