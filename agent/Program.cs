@@ -6,6 +6,7 @@ using Decant.Agent.Health;
 using Decant.Agent.Hosting;
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
+using Decant.Agent.Proxy;
 using Decant.Agent.Releases;
 using Decant.Agent.State;
 using Decant.Agent.Supervision;
@@ -32,6 +33,8 @@ switch (AgentArguments.Parse(args))
         return Read(check.ConfigurationFile) is null ? 2 : 0;
     case AgentArguments.Run run when Read(run.ConfigurationFile) is { } configuration:
         return await RunAsync(configuration);
+    case AgentArguments.RunProxy proxy when Read(proxy.ConfigurationFile) is { } configuration:
+        return await ProxyProgram.RunAsync(configuration);
     default:
         return 2;
 }

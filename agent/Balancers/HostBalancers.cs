@@ -19,6 +19,7 @@ internal sealed class HostBalancers : IDisposable
                 BalancerSettings.Command command => new CommandBalancer(name, command, new CommandTimings(), time),
                 BalancerSettings.Nginx nginx => new NginxBalancer(name, nginx, new TableTimings(), time),
                 BalancerSettings.Caddy caddy => new CaddyBalancer(name, caddy, new TableTimings(), time),
+                BalancerSettings.Embedded embedded => new EmbeddedBalancer(name, embedded, time),
                 _ => throw new ArgumentOutOfRangeException(nameof(configuration), settings.GetType().Name, null),
             };
         }

@@ -30,6 +30,9 @@ internal sealed record AgentConfiguration
     /// <summary>Where HAProxies ask how slots are, by its agent-check protocol; null: nowhere.</summary>
     public AgentCheckSettings? AgentCheck { get; init; }
 
+    /// <summary>The embedded proxy of this host; null: none.</summary>
+    public ProxySettings? Proxy { get; init; }
+
     /// <summary>What runs the releases.</summary>
     public SupervisorKind Supervisor { get; init; } = SupervisorKind.Process;
 
@@ -126,6 +129,10 @@ internal abstract record BalancerSettings
         /// <summary>Caddy's own default.</summary>
         public static Caddy Default { get; } = new(new Uri("http://localhost:2019"));
     }
+
+    /// <summary>The embedded proxy.</summary>
+    /// <param name="Socket">Absolute path of its unix socket.</param>
+    public sealed record Embedded(string Socket) : BalancerSettings;
 }
 
 /// <summary>Where HAProxies ask.</summary>

@@ -49,6 +49,7 @@ internal static class AgentConfigurationReader
             Apps = Named<AppName, AppSettings>(root.Section("apps"), AppName.TryParse, App),
             Balancers = Named<BalancerName, BalancerSettings>(root.Section("balancers"), BalancerName.TryParse, Balancer),
             AgentCheck = AgentCheck(root.Section("agent_check")),
+            Proxy = root.Keys.Contains("proxy") ? ProxySection.Read(root.Section("proxy")) : null,
             Supervisor = root.Value("supervisor", defaults.Supervisor, Values.Supervisor),
             Limits = Limits(root.Section("limits")),
             Restart = Restart(root.Section("restart")),
@@ -56,6 +57,7 @@ internal static class AgentConfigurationReader
             Journal = Journal(root.Section("journal")),
             Logging = Logging(root.Section("logging")),
         };
+        configuration = ProxySection.AddBalancer(configuration, root);
         root.Refuse("tls", Values.NoTls);
         if (configuration.AgentCheck is null && configuration.Balancers.FirstOrDefault(b => b.Value is BalancerSettings.AgentCheck).Key is { } asked)
             root.Wrong("balancers", $"{asked} is asked by HAProxies, and they can ask nowhere: set agent_check.listen, for example 0.0.0.0:7421");
@@ -114,6 +116,7 @@ internal static class AgentConfigurationReader
             "command" => Command(section),
             "nginx" => Nginx(section),
             "caddy" => Caddy(section),
+            "embedded" => Embedded(section),
             _ => null,
         };
     }
@@ -169,6 +172,13 @@ internal static class AgentConfigurationReader
         var caddy = section.Value("admin", BalancerSettings.Caddy.Default, Values.CaddyAdmin);
         section.RefuseOthers();
         return caddy;
+    }
+
+    private static BalancerSettings.Embedded Embedded(YamlSection section)
+    {
+        var socket = section.Value("socket", ProxySettings.DefaultSocket, Values.SocketPath);
+        section.RefuseOthers();
+        return new BalancerSettings.Embedded(socket);
     }
 
     private static HostLimits Limits(YamlSection section)

@@ -41,6 +41,13 @@ internal static class Values
             : path;
     }
 
+    /// <summary>A path for a unix socket that cannot be done without.</summary>
+    public static Read<string> SocketPath(string text)
+    {
+        var path = UnixSocket(text);
+        return path.Problem is null && path.Value is null ? Read<string>.Not("cannot be off") : new Read<string>(path.Value, path.Problem);
+    }
+
     /// <summary>An address on loopback, or "off": null.</summary>
     public static Read<IPEndPoint?> LoopbackAddress(string text)
     {
@@ -103,7 +110,7 @@ internal static class Values
     };
 
     /// <summary>Kinds of balancers that the agent drives.</summary>
-    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "nginx", "caddy", "agent-check", "command"];
+    public static readonly IReadOnlyList<string> BalancerKinds = ["haproxy", "nginx", "caddy", "embedded", "agent-check", "command"];
 
     public static Read<string?> BalancerKind(string text)
         => BalancerKinds.Contains(text)

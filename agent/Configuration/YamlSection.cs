@@ -54,6 +54,25 @@ internal sealed class YamlSection
         return fallback;
     }
 
+    /// <summary>A list of values; a single one counts as a list of one.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="fallback">What it is when it is missing (or wrong).</param>
+    /// <param name="read">Reads one of them.</param>
+    public IReadOnlyList<T> List<T>(string key, IReadOnlyList<T> fallback, Func<string, Read<T>> read)
+    {
+        if (Find(key) is not { } node || IsNothing(node)) return fallback;
+        if (node is not YamlSequenceNode list) list = new YamlSequenceNode(node);
+        var values = new List<T>();
+        foreach (var item in list.Children)
+        {
+            var result = item is YamlScalarNode { Value: { } text } ? read(text) : Read<T>.Not($"must be a single value, not {Kind(item)}");
+            if (result.Problem is null) values.Add(result.Value!);
+            else Wrong(item, $"{PathOf(key)}: {result.Problem}");
+        }
+
+        return values.Count == 0 && list.Children.Count > 0 ? fallback : values;
+    }
+
     /// <summary>Whether a key is there with a value.</summary>
     public bool Has(string key) => Find(key) is { } node && !IsNothing(node);
 

@@ -1,4 +1,5 @@
 using Decant.Agent.Configuration;
+using Decant.Agent.Proxy;
 
 namespace Decant.Agent.Hosting;
 
@@ -10,6 +11,7 @@ internal abstract record AgentArguments
         decantd, the Decant agent: owns the releases and the release processes of this host.
 
         usage: decantd [--config FILE]                  run (FILE defaults to /etc/decant/agent.yml)
+               decantd proxy [--config FILE]            run the embedded proxy that the configuration describes
                decantd --check-config [--config FILE]   report every error in the configuration
                decantd --version | --help
         """;
@@ -23,7 +25,8 @@ internal abstract record AgentArguments
     {
         var file = AgentConfiguration.DefaultFile;
         var checkOnly = false;
-        for (var i = 0; i < arguments.Count; i++)
+        var isProxy = arguments is [ProxyProgram.Mode, ..];
+        for (var i = isProxy ? 1 : 0; i < arguments.Count; i++)
         {
             switch (arguments[i])
             {
@@ -47,11 +50,14 @@ internal abstract record AgentArguments
             }
         }
 
-        return checkOnly ? new CheckConfiguration(file) : new Run(file);
+        return checkOnly ? new CheckConfiguration(file) : isProxy ? new RunProxy(file) : new Run(file);
     }
 
     /// <summary>Run as the agent.</summary>
     public sealed record Run(string ConfigurationFile) : AgentArguments;
+
+    /// <summary>Run as the embedded proxy.</summary>
+    public sealed record RunProxy(string ConfigurationFile) : AgentArguments;
 
     /// <summary>Report what is wrong with the configuration.</summary>
     public sealed record CheckConfiguration(string ConfigurationFile) : AgentArguments;

@@ -13,28 +13,29 @@ internal static partial class UnixListener
 
     /// <summary>Makes room for the socket. Deletes what is there only if it is a socket that nobody listens on.</summary>
     /// <param name="path">Absolute path.</param>
+    /// <param name="key">Where agent.yml has it, for the reason.</param>
     /// <returns>Why it cannot be used, or null.</returns>
-    public static string? MakeRoom(string path)
+    public static string? MakeRoom(string path, string key = "listen.unix")
     {
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, DirectoryMode);
             if (!Path.Exists(path)) return null;
-            if (!IsSocket(path)) return $"listen.unix {path} is there and is not a socket; name another path, or move it away";
-            if (WhyInUse(path) is { } reason) return reason;
+            if (!IsSocket(path)) return $"{key} {path} is there and is not a socket; name another path, or move it away";
+            if (WhyInUse(path, key) is { } reason) return reason;
             File.Delete(path);
             return null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return $"listen.unix {path} cannot be used: {exception.Message}";
+            return $"{key} {path} cannot be used: {exception.Message}";
         }
     }
 
     /// <summary>Restricts the socket, once it is bound.</summary>
     public static void Restrict(string path) => File.SetUnixFileMode(path, SocketMode);
 
-    private static string? WhyInUse(string path)
+    private static string? WhyInUse(string path, string key)
     {
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -44,7 +45,7 @@ internal static partial class UnixListener
         }
         catch (SocketException exception)
         {
-            return exception.SocketErrorCode == SocketError.ConnectionRefused ? null : $"listen.unix {path} cannot be used: {exception.Message}";
+            return exception.SocketErrorCode == SocketError.ConnectionRefused ? null : $"{key} {path} cannot be used: {exception.Message}";
         }
     }
 

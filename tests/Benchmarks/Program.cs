@@ -1,13 +1,14 @@
 using Decant.Benchmarks;
 
 // Prints what the README quotes. Each figure stands beside the alternative that it is compared with, measured in the same run.
-//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint]
+//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint|proxy]
 // DECANT_TEST_BIN names the directory with the native programs (packaging/publish.sh).
 var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
 {
     ["footprint"] = FootprintBenchmark.RunAsync,
     ["staging"] = StagingBenchmark.RunAsync,
     ["deployment"] = DeploymentBenchmark.RunAsync,
+    ["proxy"] = ProxyBenchmark.RunAsync,
 };
 
 using var stop = new CancellationTokenSource();
