@@ -8,8 +8,8 @@ namespace Decant.Agent.Balancers;
 /// <summary>Answers to HAProxies on disk, and who asks: the one place that knows how they look in LiteDB.</summary>
 internal sealed class AgentCheckStore(AgentDatabase database)
 {
-    private readonly ILiteCollection<BsonDocument> answers = database.Collection("agent_check");
-    private readonly ILiteCollection<BsonDocument> askers = database.Collection("agent_check_askers");
+    private readonly StoredCollection answers = database.Collection("agent_check");
+    private readonly StoredCollection askers = database.Collection("agent_check_askers");
 
     /// <summary>Writes what is said of a slot.</summary>
     public void Save(InstanceKey key, AgentCheckAnswer answer) => answers.Upsert(new BsonDocument
@@ -35,7 +35,7 @@ internal sealed class AgentCheckStore(AgentDatabase database)
     });
 
     /// <summary>Forgets somebody who asks no longer.</summary>
-    public void DeleteAsker(InstanceKey key, string asker) => askers.Delete($"{key} {asker}");
+    public void DeleteAsker(InstanceKey key, string asker) => askers.Delete([$"{key} {asker}"]);
 
     /// <summary>Everybody who asks, each with the slot.</summary>
     public IReadOnlyList<(InstanceKey Key, string Asker)> Askers() => [.. askers.FindAll().Select(d => (Key(d), d["asker"].AsString))];

@@ -81,7 +81,7 @@ internal sealed class MemberCheck : IDisposable
     {
         try
         {
-            for (var failures = 0; ; )
+            for (var failures = 0; ;)
             {
                 if (!member.IsUp) await Task.Delay(WhileDown, time, stop.Token);
                 else if (backend.CheckPath is null) await wentDown.WaitAsync(stop.Token);

@@ -1,4 +1,3 @@
-using Decant.Agent.Configuration;
 using Decant.Agent.Balancers;
 using Decant.Agent.Operations;
 using Decant.Errors;

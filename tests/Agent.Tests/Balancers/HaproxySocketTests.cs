@@ -1,4 +1,3 @@
-using Decant.Agent.Configuration;
 using System.Net.Sockets;
 using System.Text;
 using Decant.Agent.Balancers;

@@ -1,5 +1,4 @@
 using CsCheck;
-using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using static Decant.Controller.Tests.Planning.Fleets;
