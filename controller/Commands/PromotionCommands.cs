@@ -24,7 +24,7 @@ internal static class PromotionCommands
     {
         var command = new OperatorCommand(
             "abort", "Stop a deployment and take every host that it touched back", "decant abort 20261125-101502-k3f9") { Deployment };
-        command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop) => service.AbortAsync(id, stop), cancellation));
+        command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop) => service.AbortAsync(id, stop), cancellation, wished: ExitCode.FailedSafely));
         return command;
     }
 
@@ -48,15 +48,18 @@ internal static class PromotionCommands
         return command;
     }
 
+    /// <summary>Whoever aborts wants a deployment that did not go through, and every host as it was: that is success to him.</summary>
     private static Task<int> DecideAsync(
         CommandSession session,
         ParseResult parsed,
         Func<DeploymentService, DeploymentId, StopSignal, Task<DeploymentOutcome>> decide,
-        CancellationToken cancellation) => session.RunAsync(async () =>
+        CancellationToken cancellation,
+        ExitCode wished = ExitCode.Success) => session.RunAsync(async () =>
         {
             var record = Find(parsed);
             if (record.Status == DeploymentStatus.Running) await StopAsync(session, record, cancellation);
-            return await DeployCommands.RunAsync(session, parsed, (service, stop) => decide(service, record.Id, stop));
+            var code = await DeployCommands.RunAsync(session, parsed, (service, stop) => decide(service, record.Id, stop));
+            return code == wished ? ExitCode.Success : code;
         }, cancellation);
 
     /// <summary>Asks the controller that runs it to stop between two steps, and waits until it has.</summary>

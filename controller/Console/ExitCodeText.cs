@@ -14,8 +14,9 @@ internal static class ExitCodeText
         ExitCode.FailedSafely => "the deployment failed, and every host serves what it served before",
         ExitCode.NeedsAttention => "the deployment failed and was not wholly rolled back: a person has to look",
         ExitCode.Unreachable => "a host or a balancer cannot be reached; nothing was touched",
-        ExitCode.Refused => "refused: the release failed before (see --again), or another deployment is running",
-        ExitCode.Stopped => "stopped by Ctrl-C; `decant resume` goes on with a deployment",
+        ExitCode.Refused => "refused: the release failed before (see --again), another deployment is running, or it is no time for one (see --now)",
+        ExitCode.AwaitingPromotion => "the canaries have proved themselves; `decant promote` or `decant abort` decides",
+        ExitCode.Stopped => "stopped by Ctrl-C or `decant pause`; `decant resume` goes on with a deployment",
         _ => throw new InvalidOperationException($"exit code {code} has no text"),
     };
 }

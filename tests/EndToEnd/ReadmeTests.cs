@@ -90,7 +90,7 @@ public partial class ReadmeTests
             foreach (var (key, value) in known.Where(k => rows.ContainsKey(k.Key)))
             {
                 // A host's settings are those of `slot` where it has none of its own.
-                if (key.StartsWith("hosts.*.", StringComparison.Ordinal) && rows[key].StartsWith("as slot.", StringComparison.Ordinal)) continue;
+                if (key.StartsWith("hosts.*.", StringComparison.Ordinal) && rows[key].StartsWith("as slot", StringComparison.Ordinal)) continue;
                 if (value is null) Assert.That(rows[key], Does.Not.Contain("`"), $"{key} has no default in the schema");
                 else Assert.That(rows[key], Is.EqualTo($"`{value}`"), $"{key} has another default");
             }
@@ -150,6 +150,13 @@ public partial class ReadmeTests
             // The README goes back or on; here it is both, so there has to be something to go back from.
             await DeployAsync(shell, "1.4.2", cancellation);
         }
+        else if (line.StartsWith("decant promote", StringComparison.Ordinal) || line.StartsWith("decant abort", StringComparison.Ordinal))
+        {
+            var id = await AwaitingPromotionAsync(fleet, shell, line.StartsWith("decant promote", StringComparison.Ordinal) ? "1.4.1" : "1.4.2", cancellation);
+            var result = await shell.RunAsync($"{line[..line.LastIndexOf(' ')]} {id}", cancellation);
+            Assert.That(result.ExitCode, Is.Zero, $"{line}\n{result.Everything}");
+            Assert.That(await fleet.VersionsAsync(cancellation), Is.All.EqualTo("1.4.1"), line);
+        }
         else if (line.Contains(" -f", StringComparison.Ordinal))
         {
             await using var follow = shell.Start(own);
@@ -179,6 +186,16 @@ public partial class ReadmeTests
         await deploy.SignalAsync("INT");
         Assert.That(await deploy.WaitForExitAsync(cancellation), Is.EqualTo(130), $"{deploy.Output}\n{fleet.AgentLogs()}");
         return JsonDocument.Parse(line).RootElement.GetProperty("deployment").GetString()!;
+    }
+
+    /// <summary>Deploys to one canary and waits until it has proved itself; returns the deployment's id.</summary>
+    private static async Task<string> AwaitingPromotionAsync(TestFleet fleet, Shell shell, string version, CancellationToken cancellation)
+    {
+        fleet.WriteManifest("type: canary\ncanary: { bake: 1s, promote: manual }");
+        var result = await shell.RunAsync($"decant deploy demo-{version}.tar.gz --json", cancellation);
+        fleet.WriteManifest();
+        Assert.That(result.ExitCode, Is.EqualTo(7), result.Everything);
+        return JsonDocument.Parse(result.Output.Split('\n')[0]).RootElement.GetProperty("deployment").GetString()!;
     }
 
     /// <summary>The README's names become those of the test's fleet.</summary>

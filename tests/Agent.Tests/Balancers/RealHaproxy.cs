@@ -49,6 +49,8 @@ internal sealed class RealHaproxy : IRealBalancer
               timeout connect 2s
               timeout client 60s
               timeout server 60s
+              # Otherwise it is `inter`: a machine that is busy for so long would look like members that are down.
+              timeout check 10s
             frontend web
               bind {haproxy.directory["front.sock"]}
               default_backend shop

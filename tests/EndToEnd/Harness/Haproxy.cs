@@ -36,6 +36,7 @@ internal sealed class Haproxy : IAsyncDisposable
               timeout client 60s
               timeout server 60s
               timeout queue 5s
+              timeout check 5s
             frontend web
               bind 127.0.0.1:{port}
               default_backend demo

@@ -26,11 +26,14 @@ internal static class Requests
     /// <param name="digest">Of the release 1.0.0; one that is not there when it is not given.</param>
     public static IMessage Valid(MethodDescriptor method, string operation, int port, string digest = Digest)
     {
+        // Releases to keep in one call, how long to keep an instance warm in another.
+        var keep = method.InputType.FindFieldByName("keep")?.FieldType == FieldType.Message ? "\"600s\"" : "1";
         var text = $$"""
             {
               "operation": { "id": "{{operation}}", "deploymentId": "d1" }, "app": "demo", "slot": "main",
               "release": { "version": "1.0.0", "digest": "{{digest}}" }, "spec": { "port": {{port}}, "env": { "B": "2", "A": "1" } },
-              "health": { "tcp": {} }, "expression": ":ok", "keep": 1, "balancer": "edge", "backend": "demo", "member": "web1",
+              "health": { "tcp": {} }, "expression": ":ok", "keep": {{keep}}, "balancer": "edge", "backend": "demo", "member": "web1",
+              "into": [ { "member": "web1" } ], "outOf": [ "web2" ],
               "id": "{{operation}}", "reason": "a test", "tail": 5, "limit": 5, "timeout": "2s", "deadline": "1s",
               "header": { "app": "demo", "release": { "version": "1.0.0", "digest": "{{digest}}" }, "totalBytes": 1000 }
             }
