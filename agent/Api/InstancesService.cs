@@ -60,7 +60,7 @@ internal sealed partial class InstancesService(
         return calls.RunAsync(
             operation,
             async (report, cancellation) => instances.TryGet(key) is { } slot
-                ? await slot.StopAsync(deadlines, report, cancellation)
+                ? await slot.StopAsync(deadlines, request.GoneBackFrom, report, cancellation)
                 : new Stopped(StopMeans.NotRunning, TimeSpan.Zero, null),
             responseStream,
             context);

@@ -12,7 +12,7 @@ internal sealed partial class InstanceSlot
     /// <param name="cancellation">Gives up.</param>
     public async Task<OperationResult> RetireAsync(TimeSpan keep, StopDeadlines deadlines, IOperationReport report, CancellationToken cancellation)
     {
-        if (keep == TimeSpan.Zero) return await StopAsync(deadlines, report, cancellation);
+        if (keep == TimeSpan.Zero) return await StopAsync(deadlines, goneBackFrom: false, report, cancellation);
         await changing.WaitAsync(cancellation);
         try
         {

@@ -116,12 +116,17 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     }
 
     /// <summary>Stops what runs in the slot, and what would be started again, and returns when its process is gone.</summary>
-    public async Task<Stopped> StopAsync(StopDeadlines deadlines, IOperationReport report, CancellationToken cancellation)
+    /// <param name="deadlines">For each means.</param>
+    /// <param name="goneBackFrom">Its release did not do: no rollback is to go to it.</param>
+    /// <param name="report">Told what happens.</param>
+    /// <param name="cancellation">Gives up waiting.</param>
+    public async Task<Stopped> StopAsync(StopDeadlines deadlines, bool goneBackFrom, IOperationReport report, CancellationToken cancellation)
     {
         await changing.WaitAsync(cancellation);
         try
         {
             CancelRetirement();
+            if (goneBackFrom) parts.Store.ForgetKnownGood(record.Key.App, record.Release);
             return await StopPresentAsync(deadlines, report, cancellation);
         }
         finally

@@ -34,6 +34,9 @@ internal sealed class InstanceStore
         ["at"] = at.UtcTicks,
     });
 
+    /// <summary>The hosts go back from a release: no rollback is to go to it.</summary>
+    public void ForgetKnownGood(AppName app, ReleaseId release) => good.Delete([$"{app}/{release.Digest}"]);
+
     /// <summary>Known-good releases of an app, the latest first.</summary>
     public IReadOnlyList<ReleaseId> KnownGood(AppName app)
         => [.. good.FindAll().Where(d => d["app"] == app.Value).OrderByDescending(d => d["at"].AsInt64).Select(d => ToRelease(d["release"]))];

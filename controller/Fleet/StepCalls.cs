@@ -113,6 +113,7 @@ internal static class StepCalls
                     Slot = s.At.Slot.Name.Value,
                     ScriptTimeout = Duration.FromTimeSpan(s.StopTimeout),
                     TermTimeout = Duration.FromTimeSpan(s.TermTimeout),
+                    GoneBackFrom = s.GoneBackFrom,
                 },
                 cancellationToken: cancellation),
             StartStep s => new Instances.InstancesClient(channel).Start(

@@ -8,10 +8,15 @@ internal static class BalancersSection
 {
     private const string Key = "balancers";
     private const string EachHost = "host";
+    private const string Embedded = "proxy";
 
-    /// <summary>The part <c>balancers</c>, in its order. Where it is missing or empty: none.</summary>
+    /// <summary>
+    /// The part <c>balancers</c>, in its order. Where it is missing: the embedded proxy of each host. Where it is there and empty: none.
+    /// </summary>
     public static IReadOnlyList<ManifestBalancer> Read(ManifestSection top, AppName? app, IReadOnlyList<ManifestHost> hosts)
     {
+        if (!top.Has(Key) && app is not null)
+            return [new ManifestBalancer(HostName.Parse(Embedded), null, BalancerName.Parse(Embedded), MemberName.Parse(app.Value), DefaultMember(hosts))];
         var balancers = new List<ManifestBalancer>();
         foreach (var entry in top.Mapping(Key)?.Entries ?? [])
         {

@@ -20,12 +20,12 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
     /// <param name="isRollback">It undoes something: what it takes out is stopped and not kept warm.</param>
     public CutoverSteps Make(SlotSettings target, ReleaseId? release, int minOthersUp, bool isRollback)
     {
-        if (release is null) return Empty(target, minOthersUp);
+        if (release is null) return Empty(target, minOthersUp, isRollback);
         var there = view.In(target.Name);
         var isReady = there is { Healthy: true } && there.Release == release
             && SlotDifference.Between(manifest.App, there.Slot, target).Count == 0;
-        return isReady ? GiveTraffic(there!, isRollback)
-            : IsBeside(target) ? Beside(target, release, there, isRollback)
+        return isReady ? GiveTraffic(there!, isRollback ? release : null)
+            : IsBeside(target) ? Beside(target, release, there, isRollback ? release : null)
             : InPlace(target, release, minOthersUp, isRollback);
     }
 
@@ -46,15 +46,15 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         ];
     }
 
-    private CutoverSteps Empty(SlotSettings target, int minOthersUp)
+    private CutoverSteps Empty(SlotSettings target, int minOthersUp, bool isRollback)
     {
         var others = view.Instances.Where(i => i.Slot.Name != target.Name).ToList();
         return new CutoverSteps(
             [
                 .. Drain(target, minOthersUp),
                 .. others.SelectMany(o => Drain(o.Slot, minOthersUp)),
-                Stop(target, view.In(target.Name)?.Release),
-                .. others.Select(o => Stop(o.Slot, o.Release)),
+                Stop(target, view.In(target.Name)?.Release, isRollback),
+                .. others.Select(o => Stop(o.Slot, o.Release, isRollback)),
             ],
             [],
             [],
@@ -71,8 +71,8 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
                 .. Drain(target, there is null ? 0 : minOthersUp),
                 .. others.SelectMany(o => Drain(o.Slot, minOthersUp)),
                 // After a failure an instance may be about to be started again without being seen; stopping nothing does no harm.
-                .. there is null && !isRollback ? [] : new[] { Stop(target, there?.Release) },
-                .. others.Select(o => Stop(o.Slot, o.Release)),
+                .. there is null && !isRollback ? [] : new[] { Stop(target, there?.Release, isRollback && there?.Release != release) },
+                .. others.Select(o => Stop(o.Slot, o.Release, isRollback && o.Release != release)),
                 .. Start(target, release),
             ],
             [.. Undrain(target)],
@@ -80,7 +80,7 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
             IsBeside: false);
     }
 
-    private CutoverSteps Beside(SlotSettings target, ReleaseId release, RunningInstance? there, bool isRollback)
+    private CutoverSteps Beside(SlotSettings target, ReleaseId release, RunningInstance? there, ReleaseId? backTo)
     {
         var old = view.Active!;
         return new CutoverSteps(
@@ -91,12 +91,12 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
                 .. Start(target, release),
             ],
             [.. Move(target, old.Slot)],
-            [.. SeeOff(old, isRollback), .. SeeOffOthers(target, old, isRollback)],
+            [.. SeeOff(old, backTo), .. SeeOffOthers(target, old, backTo)],
             IsBeside: true);
     }
 
     /// <summary>What is wanted runs already, healthy: it is given the traffic, and nothing is stopped before that.</summary>
-    private CutoverSteps GiveTraffic(RunningInstance there, bool isRollback)
+    private CutoverSteps GiveTraffic(RunningInstance there, ReleaseId? backTo)
     {
         var old = view.Active == there ? null : view.Active;
         var at = view.Host.In(there.Slot);
@@ -108,23 +108,25 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
                 new AwaitHealthyStep(at, manifest.App, there.Release, manifest.Health, strategy.HealthyDeadline, proof),
             ],
             [.. old is null ? Undrain(there.Slot) : Move(there.Slot, old.Slot)],
-            [.. old is null ? [] : SeeOff(old, isRollback), .. SeeOffOthers(there.Slot, old, isRollback)],
+            [.. old is null ? [] : SeeOff(old, backTo), .. SeeOffOthers(there.Slot, old, backTo)],
             IsBeside: true);
     }
 
-    private IEnumerable<Step> SeeOff(RunningInstance old, bool isRollback)
+    /// <param name="old">What has no traffic any more.</param>
+    /// <param name="backTo">The release that a rollback goes to; null: it is none, and what goes is kept warm.</param>
+    private IEnumerable<Step> SeeOff(RunningInstance old, ReleaseId? backTo)
     {
         foreach (var drain in Drain(old.Slot, 0)) yield return drain;
-        yield return isRollback
-            ? Stop(old.Slot, old.Release)
+        yield return backTo is not null
+            ? Stop(old.Slot, old.Release, goneBackFrom: old.Release != backTo)
             : new RetireStep(view.Host.In(old.Slot), manifest.App, old.Release, strategy.KeepOld, strategy.StopTimeout, strategy.TermTimeout);
         if (IsOfManifest(old.Slot)) yield break;
         foreach (var remove in Remove(old.Slot)) yield return remove;
     }
 
     /// <summary>Instances that a deployment left running, neither the new nor the old one. Those that are kept warm end by themselves.</summary>
-    private IEnumerable<Step> SeeOffOthers(SlotSettings target, RunningInstance? old, bool isRollback)
-        => view.Instances.Where(i => i.Slot.Name != target.Name && i != old && !i.Retiring).SelectMany(i => SeeOff(i, isRollback));
+    private IEnumerable<Step> SeeOffOthers(SlotSettings target, RunningInstance? old, ReleaseId? backTo)
+        => view.Instances.Where(i => i.Slot.Name != target.Name && i != old && !i.Retiring).SelectMany(i => SeeOff(i, backTo));
 
     /// <summary>A balancer that each host has knows that host's instances alone: the other hosts are no members of it that could be up.</summary>
     private IEnumerable<Step> Drain(SlotSettings slot, int minOthersUp) => manifest.Balancers
@@ -143,8 +145,8 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         .Where(b => fleet.IsManaged(b, view.Host.Name) && HasMember(b, slot))
         .Select(b => new RemoveMemberStep(b, view.Host.In(slot), manifest.App));
 
-    private StopStep Stop(SlotSettings slot, ReleaseId? running)
-        => new(view.Host.In(slot), manifest.App, running, strategy.StopTimeout, strategy.TermTimeout);
+    private StopStep Stop(SlotSettings slot, ReleaseId? running, bool goneBackFrom = false)
+        => new(view.Host.In(slot), manifest.App, running, strategy.StopTimeout, strategy.TermTimeout, goneBackFrom && running is not null);
 
     private IEnumerable<Step> Start(SlotSettings slot, ReleaseId release) =>
     [

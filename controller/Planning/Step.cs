@@ -118,7 +118,9 @@ public sealed record KeepStep(ManifestHost At, AppName App, ReleaseId Running) :
 /// <param name="Running">What is expected to run there; null when unknown.</param>
 /// <param name="StopTimeout">How long it may take to stop by itself.</param>
 /// <param name="TermTimeout">How long after SIGTERM.</param>
-public sealed record StopStep(ManifestHost At, AppName App, ReleaseId? Running, TimeSpan StopTimeout, TimeSpan TermTimeout) : SlotStep(At, App)
+/// <param name="GoneBackFrom">The host goes back from what runs there: no rollback is to go to that again.</param>
+public sealed record StopStep(
+    ManifestHost At, AppName App, ReleaseId? Running, TimeSpan StopTimeout, TimeSpan TermTimeout, bool GoneBackFrom = false) : SlotStep(At, App)
 {
     /// <inheritdoc/>
     public override string Verb => "stop";

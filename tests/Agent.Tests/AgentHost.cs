@@ -122,7 +122,7 @@ internal sealed class AgentHost : IAsyncDisposable
             cancellation);
 
     public Task<Stopped> StopAsync(InstanceSlot slot, CancellationToken cancellation, double script = 30, double term = 30)
-        => slot.StopAsync(new StopDeadlines(TimeSpan.FromSeconds(script), TimeSpan.FromSeconds(term)), Report, cancellation);
+        => slot.StopAsync(new StopDeadlines(TimeSpan.FromSeconds(script), TimeSpan.FromSeconds(term)), goneBackFrom: false, Report, cancellation);
 
     /// <summary>The agent ends; what it runs goes on.</summary>
     public void EndAgent()

@@ -15,17 +15,19 @@ internal static class FleetUnderLoad
     /// <param name="cancellation">Gives up.</param>
     /// <param name="slow">How long slow answers take, which is what drains wait for; 1 s unless told.</param>
     /// <param name="rate">Small answers a second, a quarter of them on connections of their own.</param>
+    /// <param name="websockets">Clients that each keep a websocket.</param>
     public static async Task<LoadReport> UnderLoadAsync(
-        this TestFleet fleet, Func<LoadRun, Task> during, CancellationToken cancellation, TimeSpan? slow = null, double rate = 100)
+        this TestFleet fleet, Func<LoadRun, Task> during, CancellationToken cancellation, TimeSpan? slow = null, double rate = 100, int websockets = 0)
     {
         var load = LoadRun.Start(new LoadOptions(
-            fleet.Balancer.Url,
+            fleet.Url,
             FastRate: rate * 3 / 4,
             NewConnectionRate: rate / 4,
             SlowRate: 3,
             SlowTime: slow ?? TimeSpan.FromSeconds(1),
             StreamRate: 2,
-            UploadRate: 2));
+            UploadRate: 2,
+            Websockets: websockets));
         LoadReport report;
         try
         {

@@ -8,6 +8,7 @@ namespace Decant.Load;
 /// <param name="SlowTime">How long those take.</param>
 /// <param name="StreamRate">Answers in chunks, over one second.</param>
 /// <param name="UploadRate">Bodies of 256 KiB.</param>
+/// <param name="Websockets">Clients that each keep one open and get ten echoes a second from it; not a rate.</param>
 public sealed record LoadOptions(
     Uri Url,
     double FastRate = 400,
@@ -15,4 +16,5 @@ public sealed record LoadOptions(
     double SlowRate = 3,
     TimeSpan SlowTime = default,
     double StreamRate = 1,
-    double UploadRate = 1);
+    double UploadRate = 1,
+    int Websockets = 0);

@@ -8,11 +8,19 @@ namespace Decant.Load;
 /// <param name="Marks">Phases by their begin.</param>
 /// <param name="Duration">Of the run.</param>
 /// <param name="MaxInFlight">Most requests at once.</param>
+/// <param name="WebsocketEnds">Websockets that their clients did not end.</param>
 public sealed record LoadReport(
-    IReadOnlyList<Sample> Samples, IReadOnlyList<(string Name, TimeSpan At)> Marks, TimeSpan Duration, int MaxInFlight)
+    IReadOnlyList<Sample> Samples,
+    IReadOnlyList<(string Name, TimeSpan At)> Marks,
+    TimeSpan Duration,
+    int MaxInFlight,
+    IReadOnlyList<WebsocketEnd> WebsocketEnds)
 {
     /// <summary>Requests that failed.</summary>
     public int Failed => Samples.Count(s => s.Failure is not null);
+
+    /// <summary>Requests that were sent twice.</summary>
+    public int Repeated => Samples.Count(s => s.Repeated);
 
     /// <summary>Failures by kind of traffic and reason, most frequent first.</summary>
     public IReadOnlyList<(Traffic Traffic, string Reason, int Count)> Failures =>
@@ -54,6 +62,13 @@ public sealed record LoadReport(
         var text = new StringBuilder();
         Line(text, $"{Samples.Count} requests in {Duration.TotalSeconds:0.0} s ({Rate:0}/s, at most {MaxInFlight} at once): {Failed} failed");
         foreach (var (traffic, reason, count) in Failures) Line(text, $"  {count,6} x {traffic}: {reason}");
+        if (Repeated > 0) Line(text, $"  {Repeated} were sent again: the kept connection was reset before a byte of the answer came");
+        if (WebsocketEnds.Count > 0)
+        {
+            var closed = WebsocketEnds.Count(e => e.Kind == WebsocketEndKind.Closed);
+            Line(text, $"  {closed} websockets were closed and {WebsocketEnds.Count - closed} cut; their clients connected again");
+        }
+
         Line(text, $"  {"phase",-12}{"traffic",-15}{"requests",9}{"failed",8}{"p50 ms",9}{"p99 ms",9}{"max ms",9}");
         foreach (var (phase, _) in Marks)
         {

@@ -13,6 +13,7 @@ public sealed class LoadRun
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly List<Sample> samples = [];
     private readonly List<(string Name, TimeSpan At)> marks = [];
+    private readonly List<WebsocketEnd> websocketEnds = [];
     private readonly CancellationTokenSource stop = new();
     private readonly Requests requests;
     private readonly Task scheduling;
@@ -28,7 +29,8 @@ public sealed class LoadRun
             ScheduleAsync(Traffic.NewConnection, options.NewConnectionRate),
             ScheduleAsync(Traffic.Slow, options.SlowRate),
             ScheduleAsync(Traffic.Stream, options.StreamRate),
-            ScheduleAsync(Traffic.Upload, options.UploadRate));
+            ScheduleAsync(Traffic.Upload, options.UploadRate),
+            Task.WhenAll(Enumerable.Range(0, options.Websockets).Select(_ => KeepWebsocketAsync(options.Url))));
     }
 
     /// <summary>Begins.</summary>
@@ -56,7 +58,19 @@ public sealed class LoadRun
         var duration = clock.Elapsed;
         await scheduling;
         requests.Dispose();
-        lock (samples) lock (marks) return new LoadReport([.. samples], [.. marks], duration, maxInFlight);
+        lock (samples) lock (marks) return new LoadReport([.. samples], [.. marks], duration, maxInFlight, [.. websocketEnds]);
+    }
+
+    private Task KeepWebsocketAsync(Uri url) => new WebsocketClient(url, () => clock.Elapsed, Account, Ended).RunAsync(stop.Token);
+
+    private void Account(Sample sample)
+    {
+        lock (samples) samples.Add(sample);
+    }
+
+    private void Ended(WebsocketEnd end)
+    {
+        lock (samples) websocketEnds.Add(end);
     }
 
     private async Task ScheduleAsync(Traffic traffic, double rate)
@@ -90,8 +104,8 @@ public sealed class LoadRun
             if (Interlocked.CompareExchange(ref maxInFlight, now, seen) == seen) break;
         }
 
-        var (version, failure) = await requests.SendAsync(traffic);
+        var (version, failure, repeated) = await requests.SendAsync(traffic);
         Interlocked.Decrement(ref inFlight);
-        lock (samples) samples.Add(new Sample(traffic, at, clock.Elapsed - at, version, failure));
+        Account(new Sample(traffic, at, clock.Elapsed - at, version, failure, repeated));
     }
 }

@@ -4,8 +4,10 @@ using System.Security.Cryptography;
 namespace Decant.Load;
 
 /// <summary>
-/// Sends requests and says what went wrong. It retries nothing; SocketsHttpHandler itself sends a request again when a kept connection
-/// turns out to be closed before a byte of the answer came, as RFC 9110, 9.2.2 allows and every browser does.
+/// Sends requests and says what went wrong. A small GET on a kept connection that turns out to be closed is sent again, once, as RFC 9112,
+/// 9.3.1 and RFC 9110, 9.2.2 have it and every browser does: a server that reloads closes idle connections, and may do so just when a request
+/// is on its way. SocketsHttpHandler does that silently where it reads the end of the connection; where it is told of a reset it is done, and
+/// told, here. Nothing else is sent twice.
 /// </summary>
 internal sealed class Requests : IDisposable
 {
@@ -33,8 +35,16 @@ internal sealed class Requests : IDisposable
         fresh.Dispose();
     }
 
-    /// <summary>Sends one request; the version that answered, and what went wrong or null.</summary>
-    public async Task<(string Version, string? Failure)> SendAsync(Traffic traffic)
+    /// <summary>Sends one request; the version that answered, what went wrong or null, and whether it was sent twice.</summary>
+    public async Task<(string Version, string? Failure, bool Repeated)> SendAsync(Traffic traffic)
+    {
+        var (version, failure) = await SendOnceAsync(traffic);
+        if (traffic != Traffic.Fast || failure != nameof(SocketError.ConnectionReset)) return (version, failure, false);
+        (version, failure) = await SendOnceAsync(traffic);
+        return (version, failure, true);
+    }
+
+    private async Task<(string Version, string? Failure)> SendOnceAsync(Traffic traffic)
     {
         try
         {

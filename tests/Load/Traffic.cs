@@ -17,6 +17,9 @@ public enum Traffic
 
     /// <summary>Bodies of 256 KiB, whose digest is checked.</summary>
     Upload,
+
+    /// <summary>Messages over websockets that are kept open.</summary>
+    Websocket,
 }
 
 /// <summary>One request and how it went.</summary>
@@ -25,4 +28,5 @@ public enum Traffic
 /// <param name="Latency">From when it was due until its answer was there whole.</param>
 /// <param name="Version">The release that answered; empty when none did.</param>
 /// <param name="Failure">Null when it succeeded.</param>
-public readonly record struct Sample(Traffic Traffic, TimeSpan At, TimeSpan Latency, string Version, string? Failure);
+/// <param name="Repeated">It was sent twice, because the kept connection that it was sent on first was closed before a byte of an answer came.</param>
+public readonly record struct Sample(Traffic Traffic, TimeSpan At, TimeSpan Latency, string Version, string? Failure, bool Repeated = false);

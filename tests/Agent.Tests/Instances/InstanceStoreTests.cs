@@ -90,11 +90,14 @@ public class InstanceStoreTests
 
         var running = use.LastGood(DemoReleases.App);
         store.Save(record with { Wanted = false });
+        var stopped = use.LastGood(DemoReleases.App);
+        store.ForgetKnownGood(DemoReleases.App, ids[2]);
 
         Assert.Multiple(() =>
         {
             Assert.That(running, Is.EqualTo(ids[1]));
-            Assert.That(use.LastGood(DemoReleases.App), Is.EqualTo(ids[2]), "nothing runs: it is what to go back to");
+            Assert.That(stopped, Is.EqualTo(ids[2]), "nothing runs: it is what to go back to");
+            Assert.That(use.LastGood(DemoReleases.App), Is.EqualTo(ids[1]), "the host went back from the other");
             Assert.That(use.InUse(DemoReleases.App), Is.Empty);
             Assert.That(use.LastGood(FakeRelease.Shop), Is.Null);
         });

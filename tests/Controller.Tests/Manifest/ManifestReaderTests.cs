@@ -100,7 +100,8 @@ public class ManifestReaderTests
             Assert.That(manifest.Health.Check, Is.InstanceOf<HealthProbe.Tcp>());
             Assert.That(manifest.Strategy, Is.EqualTo(ManifestDefaults.Strategy));
             Assert.That(manifest.Migrations, Is.Null);
-            Assert.That(manifest.Balancers, Is.Empty);
+            Assert.That(manifest.Balancers.Single().Agent, Is.Null, "the embedded proxy, on each host");
+            Assert.That(manifest.Balancers.Single().Balancer.Value, Is.EqualTo("proxy"));
             Assert.That(manifest.KeepReleases, Is.EqualTo(5));
             Assert.That(manifest.Hosts[0].Slot.Port, Is.EqualTo(4000));
         });

@@ -4,7 +4,7 @@ using System.Text;
 namespace Decant.EndToEnd.Harness;
 
 /// <summary>Debian's HAProxy in front of a test fleet.</summary>
-internal sealed class Haproxy : IAsyncDisposable
+internal sealed class Haproxy : Front
 {
     private readonly RunningProgram program;
 
@@ -19,9 +19,9 @@ internal sealed class Haproxy : IAsyncDisposable
 
     public string Socket { get; }
 
-    public Uri Url => new($"http://127.0.0.1:{Port}");
+    public override Uri Url => new($"http://127.0.0.1:{Port}");
 
-    /// <summary>Starts it with one backend, <c>demo</c>, and one member for each host.</summary>
+    /// <summary>Starts it with one backend, <c>demo</c>, and its members.</summary>
     public static async Task<Haproxy> StartAsync(string directory, int port, IEnumerable<(string Name, int Port)> members, CancellationToken cancellation)
     {
         var socket = SocketIn(directory);
@@ -67,5 +67,5 @@ internal sealed class Haproxy : IAsyncDisposable
         return await reader.ReadToEndAsync(cancellation);
     }
 
-    public ValueTask DisposeAsync() => program.DisposeAsync();
+    public override ValueTask DisposeAsync() => program.DisposeAsync();
 }

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Decant.EndToEnd.Harness;
 
 /// <summary><c>decantd proxy</c> behind a listening socket that stays open while it restarts.</summary>
-internal sealed partial class ProxyProcess : IAsyncDisposable
+internal sealed partial class ProxyProcess : Front
 {
     private readonly RunningProgram launcher;
     private int runs;
@@ -12,7 +12,7 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
     private ProxyProcess(RunningProgram launcher, int port) => (this.launcher, Url) = (launcher, new Uri($"http://127.0.0.1:{port}"));
 
     /// <summary>Where clients reach it.</summary>
-    public Uri Url { get; }
+    public override Uri Url { get; }
 
     /// <summary>What it and its launcher printed.</summary>
     public string Output => launcher.Output;
@@ -38,7 +38,7 @@ internal sealed partial class ProxyProcess : IAsyncDisposable
         await ReadyAsync(cancellation);
     }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         await launcher.SignalAsync("TERM");
         await launcher.WaitForExitAsync(CancellationToken.None);

@@ -4,10 +4,12 @@ namespace Decant.EndToEnd.Harness;
 internal sealed class TestFleet : IAsyncDisposable
 {
     private readonly FreePorts ports;
-    private Haproxy? balancer;
+    private readonly FrontKind kind;
+    private Front? front;
 
-    private TestFleet(string directory, FreePorts ports, IReadOnlyList<TestHost> hosts, TestHost balancerHost, int balancerPort)
+    private TestFleet(FrontKind kind, string directory, FreePorts ports, IReadOnlyList<TestHost> hosts, TestHost balancerHost, int balancerPort)
     {
+        this.kind = kind;
         Directory = directory;
         this.ports = ports;
         Hosts = hosts;
@@ -23,28 +25,38 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public int BalancerPort { get; }
 
-    public Haproxy Balancer => balancer ?? throw new InvalidOperationException("HAProxy is not running");
+    /// <summary>HAProxy, where it is that.</summary>
+    public Haproxy Balancer => front as Haproxy ?? throw new InvalidOperationException("HAProxy is not running");
+
+    /// <summary>Where clients reach the balancer.</summary>
+    public Uri Url => front?.Url ?? throw new InvalidOperationException("the balancer is not running");
 
     public string Manifest => Path.Combine(Directory, "decant.yml");
 
     /// <summary>The demo app's database, which migrations change.</summary>
     public string Database => Path.Combine(Directory, "demo.db");
 
-    /// <summary>Starts the agents and HAProxy; nothing is deployed yet.</summary>
-    public static async Task<TestFleet> StartAsync(int hosts, CancellationToken cancellation)
+    /// <summary>Starts the agents and the balancer; nothing is deployed yet.</summary>
+    /// <param name="hosts">How many.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <param name="kind">What is in front of them.</param>
+    /// <param name="twoSlots">Each host has the slots blue and green instead of one.</param>
+    public static async Task<TestFleet> StartAsync(
+        int hosts, CancellationToken cancellation, FrontKind kind = FrontKind.Haproxy, bool twoSlots = false)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("decant-e2e-").FullName;
         var ports = new FreePorts();
         var epmd = ports.Next();
-        var web = Enumerable.Range(1, hosts).Select(n => new TestHost($"web{n}", directory, ports.Next(), ports.Next(), epmd, "")).ToList();
-        var edge = new TestHost("lb", directory, ports.Next(), 0, epmd, $$"""
-            balancers:
-              edge: { kind: haproxy, socket: {{Haproxy.SocketIn(directory)}} }
-            """);
-        var fleet = new TestFleet(directory, ports, web, edge, ports.Next());
+        var web = Enumerable.Range(1, hosts).Select(n => new TestHost(
+            $"web{n}", directory, ports.Next(), ports.Next(), epmd, "", secondPort: twoSlots ? ports.Next() : 0)).ToList();
+        var edge = new TestHost("lb", directory, ports.Next(), 0, epmd, Front.AgentConfiguration(kind, directory));
+        var fleet = new TestFleet(kind, directory, ports, web, edge, ports.Next());
+        var members = twoSlots
+            ? web.SelectMany(h => new[] { ($"{h.Name}-blue", h.AppPort), ($"{h.Name}-green", h.SecondPort) })
+            : web.Select(h => (h.Name, h.AppPort));
         try
         {
-            fleet.balancer = await Haproxy.StartAsync(directory, fleet.BalancerPort, web.Select(h => (h.Name, h.AppPort)), cancellation);
+            fleet.front = await Front.StartAsync(kind, edge, directory, fleet.BalancerPort, members, cancellation);
             await Task.WhenAll(web.Append(edge).Select(h => h.StartAgentAsync(cancellation)));
             fleet.WriteManifest();
             return fleet;
@@ -63,13 +75,13 @@ internal sealed class TestFleet : IAsyncDisposable
     {
         var quick = new[] { "min_healthy: 300ms", "healthy_deadline: 30s", "drain_timeout: 20s" }
             .Where(line => !strategy.Contains(line[..(line.IndexOf(':', StringComparison.Ordinal) + 1)], StringComparison.Ordinal));
-        var hosts = string.Join('\n', Hosts.Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, port: {h.AppPort}, node: demo-{h.Name}-{h.AppPort}@127.0.0.1 }}"));
+        var hosts = string.Join('\n', Hosts.Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, {Slots(h)} }}"));
         File.WriteAllText(Manifest, $$"""
             app: demo
             hosts:
             {{hosts}}
             balancers:
-              edge: { agent: 127.0.0.1:{{BalancerHost.AgentPort}}, backend: demo }
+              edge: { agent: 127.0.0.1:{{BalancerHost.AgentPort}}, balancer: {{Front.BalancerName(kind)}}, backend: demo }
             slot:
               env:
                 DEMO_DB: {{Database}}
@@ -138,6 +150,11 @@ internal sealed class TestFleet : IAsyncDisposable
         }));
     }
 
+    /// <summary>A host's slots in the manifest; node names tell fleets and hosts apart, for they share an epmd.</summary>
+    private static string Slots(TestHost host) => host.SecondPort == 0
+        ? $"port: {host.AppPort}, node: demo-{host.Name}-{host.AppPort}@127.0.0.1"
+        : $"slots: {{ blue: {{ port: {host.AppPort}, node: demo-{host.Name}-{host.AppPort}@127.0.0.1 }}, green: {{ port: {host.SecondPort}, node: demo-{host.Name}-{host.SecondPort}@127.0.0.1 }} }}";
+
     /// <summary>How often a version's migration was run, by the database's own record.</summary>
     public async Task<int> MigrationRunsAsync(string version, CancellationToken cancellation)
     {
@@ -154,7 +171,7 @@ internal sealed class TestFleet : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var host in Hosts.Append(BalancerHost)) await host.DisposeAsync();
-        if (balancer is not null) await balancer.DisposeAsync();
+        if (front is not null) await front.DisposeAsync();
         await LeftProcesses.KillAsync(Directory);
         ports.Dispose();
         System.IO.Directory.Delete(Directory, recursive: true);

@@ -8,12 +8,14 @@ internal sealed class TestHost : IAsyncDisposable
     private GrpcChannel? channel;
     private RunningProgram? agent;
 
-    public TestHost(string name, string directory, int agentPort, int appPort, int epmdPort, string balancers, string diskFloor = "16MiB")
+    public TestHost(
+        string name, string directory, int agentPort, int appPort, int epmdPort, string balancers, string diskFloor = "16MiB", int secondPort = 0)
     {
         Name = name;
         Directory = System.IO.Directory.CreateDirectory(Path.Combine(directory, name)).FullName;
         AgentPort = agentPort;
         AppPort = appPort;
+        SecondPort = secondPort;
         ConfigurationFile = Path.Combine(Directory, "agent.yml");
         File.WriteAllText(ConfigurationFile, $"""
             host: {name}
@@ -39,6 +41,12 @@ internal sealed class TestHost : IAsyncDisposable
     public int AgentPort { get; }
 
     public int AppPort { get; }
+
+    /// <summary>The port of the second slot; 0: there is one slot.</summary>
+    public int SecondPort { get; }
+
+    /// <summary>The ports of its slots.</summary>
+    public IEnumerable<int> Ports => SecondPort == 0 ? [AppPort] : [AppPort, SecondPort];
 
     public RunningProgram Agent => agent ?? throw new InvalidOperationException($"the agent of {Name} is not running");
 

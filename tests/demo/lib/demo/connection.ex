@@ -1,7 +1,7 @@
 defmodule Demo.Connection do
   @moduledoc "One connection: reads requests and answers them one after the other."
 
-  alias Demo.{Drain, Routes}
+  alias Demo.{Drain, Routes, Websocket}
 
   @idle_ms 75_000
 
@@ -18,8 +18,11 @@ defmodule Demo.Connection do
 
     case :gen_tcp.recv(socket, 0, @idle_ms) do
       {:ok, {:http_request, method, target, version}} ->
-        next = Drain.counted(fn -> request(socket, method, target, version) end)
-        if next == :keep_alive, do: serve(socket), else: :gen_tcp.close(socket)
+        case Drain.counted(fn -> request(socket, method, target, version) end) do
+          :keep_alive -> serve(socket)
+          {:websocket, key} -> Websocket.serve(socket, key)
+          :close -> :gen_tcp.close(socket)
+        end
 
       {:ok, {:http_error, _}} ->
         :gen_tcp.send(
@@ -40,7 +43,10 @@ defmodule Demo.Connection do
          {:ok, body} <- body(socket, headers) do
       close? = Drain.draining?() or headers["connection"] == "close" or version == {1, 0}
       {path, query} = path_and_query(target)
-      answer(socket, Routes.handle(to_string(method), path, query, body), close?)
+
+      if path == "/socket" and headers["upgrade"] == "websocket",
+        do: {:websocket, headers["sec-websocket-key"]},
+        else: answer(socket, Routes.handle(to_string(method), path, query, body), close?)
     else
       {:error, _} -> :close
     end
@@ -49,10 +55,9 @@ defmodule Demo.Connection do
   defp headers(socket, found) do
     case :gen_tcp.recv(socket, 0, 10_000) do
       {:ok, {:http_header, _, name, _, value}} when map_size(found) < 100 ->
-        headers(
-          socket,
-          Map.put(found, name |> to_string() |> String.downcase(), String.downcase(value))
-        )
+        name = name |> to_string() |> String.downcase()
+        value = if name == "sec-websocket-key", do: value, else: String.downcase(value)
+        headers(socket, Map.put(found, name, value))
 
       {:ok, :http_eoh} ->
         {:ok, found}
