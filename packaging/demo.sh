@@ -1,21 +1,32 @@
 #!/usr/bin/env bash
-# The main job, on real releases under load: three agents and HAProxy on loopback, a first release, a steady load through the balancer, and
+# The main job, on real releases under load: three agents and a balancer on loopback, a first release, a steady load through the balancer, and
 # `decant deploy` of a second release with a slow migration. Ends with an account of every request.
-#   packaging/demo.sh           takes everything down at the end
-#   packaging/demo.sh --keep    leaves it running and says how to look around
+#   packaging/demo.sh                      takes everything down at the end
+#   packaging/demo.sh --keep               leaves it running and says how to look around
+#   packaging/demo.sh --balancer KIND      embedded (the default), haproxy, nginx or caddy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source packaging/prerequisites.sh
 
-keep=false
-case ${1:-} in
-  '') ;;
-  --keep) keep=true ;;
-  *) echo "usage: packaging/demo.sh [--keep]" >&2; exit 2 ;;
+keep=false balancer=embedded
+usage() { echo "usage: packaging/demo.sh [--keep] [--balancer embedded|haproxy|nginx|caddy]" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --keep) keep=true; shift ;;
+    --balancer) balancer=${2:-}; shift 2 || usage ;;
+    *) usage ;;
+  esac
+done
+case $balancer in
+  embedded) balancer_packages=() front="the embedded proxy" ;;
+  haproxy) balancer_packages=(haproxy) front=HAProxy ;;
+  nginx) balancer_packages=(nginx-light) front=nginx ;;
+  caddy) balancer_packages=(caddy) front=Caddy ;;
+  *) usage ;;
 esac
 
 need_dotnet
-need_packages "${elixir_packages[@]}" haproxy sqlite3 curl procps
+need_packages "${elixir_packages[@]}" "${balancer_packages[@]}" sqlite3 curl procps
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
@@ -84,7 +95,7 @@ bash tests/demo/build.sh --version 1.0.0 --out "$room"
 bash tests/demo/build.sh --version 2.0.0 --migrations 4 --misbehave slow_migration --out "$room"
 ls -l "$room"/*.tar.gz | awk '{print "  " $9 "  " $5 " bytes"}'
 
-say "Starting HAProxy and four agents: web1, web2, web3, and lb beside HAProxy"
+say "Starting $front and four agents: web1, web2, web3, and lb beside it"
 taken='' epmd=$(free_port)
 taken+=" $epmd"
 web=$(free_port)
@@ -102,8 +113,13 @@ epmd_port: $epmd
 limits: { disk_floor: 64MiB }
 EOF
   if [ $host = lb ]; then
-    echo "balancers: { edge: { kind: haproxy, socket: $room/haproxy.sock } }" >>"$room/$host/agent.yml"
-    lb_port=$agent_port
+    lb_port=$agent_port lb_name=edge
+    case $balancer in
+      haproxy) echo "balancers: { edge: { kind: haproxy, socket: $room/haproxy.sock } }" ;;
+      nginx) echo "balancers: { edge: { kind: nginx, config: $room/nginx.conf, upstreams: $room/upstreams, pid: $room/nginx.pid } }" ;;
+      caddy) echo "balancers: { edge: { kind: caddy, admin: $room/caddy.sock } }" ;;
+      embedded) echo "proxy: { listen: 127.0.0.1:$web, socket: $room/proxy.sock, backends: { demo: { check: /health } } }"; lb_name=proxy ;;
+    esac >>"$room/$host/agent.yml"
   else
     hosts+="  $host: { agent: 127.0.0.1:$agent_port, port: $app_port, node: demo-$host-$app_port@127.0.0.1 }"$'\n'
     servers+="  server $host 127.0.0.1:$app_port"$'\n'
@@ -111,7 +127,9 @@ EOF
   start "$room/$host/agent.log" "$decantd" --config "$room/$host/agent.yml"
 done
 
-cat >"$room/haproxy.cfg" <<EOF
+# Each as README.md sets it up.
+start_haproxy() {
+  cat >"$room/haproxy.cfg" <<EOF
 global
   stats socket $room/haproxy.sock mode 600 level admin
 defaults
@@ -119,6 +137,7 @@ defaults
   timeout connect 2s
   timeout client 60s
   timeout server 60s
+  timeout check 2s
 frontend web
   bind 127.0.0.1:$web
   default_backend demo
@@ -128,14 +147,60 @@ backend demo
   default-server check inter 200ms rise 1 fall 2 weight 100
 $servers
 EOF
-start "$room/haproxy.log" /usr/sbin/haproxy -W -db -f "$room/haproxy.cfg"
+  start "$room/haproxy.log" /usr/sbin/haproxy -W -db -f "$room/haproxy.cfg"
+}
+
+start_nginx() {
+  mkdir "$room/upstreams"
+  cp packaging/examples/nginx-shop.conf "$room/upstreams/demo.conf"
+  sed -i 's/upstream shop/upstream demo/' "$room/upstreams/demo.conf"
+  cat >"$room/nginx.conf" <<EOF
+user $(id -un) $(id -gn);
+worker_processes 2;
+pid $room/nginx.pid;
+error_log $room/nginx.log notice;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  client_body_temp_path $room/nginx-body;
+  proxy_temp_path $room/nginx-proxy;
+  fastcgi_temp_path $room/nginx-fastcgi;
+  uwsgi_temp_path $room/nginx-uwsgi;
+  scgi_temp_path $room/nginx-scgi;
+  include $room/upstreams/*.conf;
+  server {
+    listen 127.0.0.1:$web;
+    location / { proxy_pass http://demo; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }
+}
+EOF
+  start "$room/nginx.out" /usr/sbin/nginx -c "$room/nginx.conf" -g "daemon off;"
+}
+
+start_caddy() {
+  cat >"$room/caddy.json" <<EOF
+{
+  "admin": { "listen": "unix/$room/caddy.sock", "origins": ["", "127.0.0.1"] },
+  "apps": { "http": { "servers": { "web": { "listen": ["127.0.0.1:$web"], "automatic_https": { "disable": true }, "routes": [{ "handle": [{
+    "@id": "demo", "handler": "reverse_proxy", "load_balancing": { "selection_policy": { "policy": "round_robin" } }, "upstreams": []
+  }] }] } } } }
+}
+EOF
+  start "$room/caddy.log" env "XDG_DATA_HOME=$room/caddy-data" "XDG_CONFIG_HOME=$room/caddy-config" /usr/bin/caddy run --config "$room/caddy.json"
+}
+
+start_embedded() {
+  start "$room/proxy.log" "$decantd" proxy --config "$room/lb/agent.yml"
+}
+
+"start_$balancer"
 
 cat >"$room/decant.yml" <<EOF
 app: demo
 hosts:
 $hosts
 balancers:
-  edge: { agent: 127.0.0.1:$lb_port, backend: demo }
+  edge: { agent: 127.0.0.1:$lb_port, balancer: $lb_name, backend: demo }
 slot:
   env:
     DEMO_DB: $room/demo.db
@@ -157,7 +222,7 @@ say "decant deploy demo-1.0.0.tar.gz: the first release, to empty hosts"
 cd "$room"
 "$decant" deploy demo-1.0.0.tar.gz
 
-say "A steady load through HAProxy: 500 fast requests a second (a fifth of them on new connections), 3 s responses, streams, uploads"
+say "A steady load through $front: 500 fast requests a second (a fifth of them on new connections), 3 s responses, streams, uploads"
 mkfifo "$room/phases"
 DECANT_DEMO=$room "$load" "http://127.0.0.1:$web" <"$room/phases" >"$room/account" 2>&1 &
 load_pid=$!

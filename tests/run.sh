@@ -24,7 +24,8 @@ step "Formatting"
 dotnet format Agents.sln --verify-no-changes --no-restore
 
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+publishing=''
+trap '[ -z "$publishing" ] || kill "$publishing" 2>/dev/null || true; rm -rf "$results"' EXIT
 passed=0 failed=0 skipped=0 broken=0
 
 # run_tests NAME PROJECT [dotnet test options]: adds its outcome to the account; a run that ends without one counts as broken.

@@ -16,7 +16,7 @@ internal static class BalancersSection
     public static IReadOnlyList<ManifestBalancer> Read(ManifestSection top, AppName? app, IReadOnlyList<ManifestHost> hosts)
     {
         if (!top.Has(Key) && app is not null)
-            return [new ManifestBalancer(HostName.Parse(Embedded), null, BalancerName.Parse(Embedded), MemberName.Parse(app.Value), DefaultMember(hosts))];
+            return [new ManifestBalancer(HostName.Parse(Embedded), null, BalancerName.Parse(Embedded), MemberName.Parse(app.Value), ManifestDefaults.Member)];
         var balancers = new List<ManifestBalancer>();
         foreach (var entry in top.Mapping(Key)?.Entries ?? [])
         {
@@ -52,12 +52,9 @@ internal static class BalancersSection
             : new ManifestBalancer(key, agent, balancer, backend, member);
     }
 
-    private static string DefaultMember(IReadOnlyList<ManifestHost> hosts)
-        => hosts.Any(h => h.Slots.Count > 1) ? ManifestDefaults.MemberOfTwoSlots : ManifestDefaults.Member;
-
     private static string? Member(ManifestSection section, IReadOnlyList<ManifestHost> hosts, bool eachHost)
     {
-        var template = section.Text("member") ?? (section.Has("member") ? null : DefaultMember(hosts));
+        var template = section.Text("member") ?? (section.Has("member") ? null : ManifestDefaults.Member);
         if (template is null) return null;
         // A balancer of each host has that host's instances alone.
         if (!eachHost && hosts.Count > 1 && !template.Contains("{host}", StringComparison.Ordinal))
@@ -66,7 +63,7 @@ internal static class BalancersSection
             return null;
         }
 
-        if (hosts.Any(h => h.Slots.Count > 1) && !template.Contains("{slot}", StringComparison.Ordinal))
+        if (hosts.Any(h => h.Slots.Count > 1) && !ManifestBalancer.TellsSlotsApart(template))
         {
             section.Refuse("member", $"is \"{template}\" for both slots of a host", "have {slot} in it, which stands for the slot's name");
             return null;
@@ -74,7 +71,7 @@ internal static class BalancersSection
 
         foreach (var host in hosts)
         {
-            var name = template.Replace("{host}", host.Name.Value, StringComparison.Ordinal).Replace("{slot}", host.Slot.Name.Value, StringComparison.Ordinal);
+            var name = ManifestBalancer.Filled(template, host.Name, host.Slot.Name);
             if (MemberName.TryParse(name, out _, out var reason)) continue;
             section.Refuse("member", $"of {host.Name} is no name: {ManifestPath.Shown(reason)}", "write member: \"{host}\", or text with {host} in it, in quotes");
             return null;

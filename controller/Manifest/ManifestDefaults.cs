@@ -5,8 +5,9 @@ internal static class ManifestDefaults
 {
     public const string Slot = "main";
     public const int Port = 4000;
-    public const string Member = "{host}";
-    public const string MemberOfTwoSlots = "{host}-{slot}";
+
+    /// <summary>The same name for an instance however many slots the manifest gives its host: one that goes from one slot to two finds its members again.</summary>
+    public const string Member = "{host}{-slot}";
 
     public static readonly WholeRule Rise = new(2, 1, 100);
     public static readonly WholeRule Fall = new(3, 1, 100);

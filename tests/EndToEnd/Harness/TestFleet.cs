@@ -71,15 +71,17 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <summary>Writes decant.yml.</summary>
     /// <param name="strategy">Lines of the strategy over the test's quick defaults.</param>
     /// <param name="environment">More environment of the app.</param>
-    public void WriteManifest(string strategy = "", string environment = "")
+    /// <param name="hosts">How many of the hosts it has; all when missing.</param>
+    /// <param name="slots">What it says of a host's slots; those that the fleet was started with when missing.</param>
+    public void WriteManifest(string strategy = "", string environment = "", int? hosts = null, Func<TestHost, string>? slots = null)
     {
         var quick = new[] { "min_healthy: 300ms", "healthy_deadline: 30s", "drain_timeout: 20s" }
             .Where(line => !strategy.Contains(line[..(line.IndexOf(':', StringComparison.Ordinal) + 1)], StringComparison.Ordinal));
-        var hosts = string.Join('\n', Hosts.Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, {Slots(h)} }}"));
+        var entries = Hosts.Take(hosts ?? Hosts.Count).Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, {(slots ?? TwoOrOne)(h)} }}");
         File.WriteAllText(Manifest, $$"""
             app: demo
             hosts:
-            {{hosts}}
+            {{string.Join('\n', entries)}}
             balancers:
               edge: { agent: 127.0.0.1:{{BalancerHost.AgentPort}}, balancer: {{Front.BalancerName(kind)}}, backend: demo }
             slot:
@@ -150,10 +152,15 @@ internal sealed class TestFleet : IAsyncDisposable
         }));
     }
 
-    /// <summary>A host's slots in the manifest; node names tell fleets and hosts apart, for they share an epmd.</summary>
-    private static string Slots(TestHost host) => host.SecondPort == 0
-        ? $"port: {host.AppPort}, node: demo-{host.Name}-{host.AppPort}@127.0.0.1"
-        : $"slots: {{ blue: {{ port: {host.AppPort}, node: demo-{host.Name}-{host.AppPort}@127.0.0.1 }}, green: {{ port: {host.SecondPort}, node: demo-{host.Name}-{host.SecondPort}@127.0.0.1 }} }}";
+    /// <summary>One slot in the manifest; node names tell hosts apart, for they share an epmd.</summary>
+    public static string OneSlot(TestHost host, int port) => $"port: {port}, node: demo-{host.Name}-{port}@127.0.0.1";
+
+    /// <summary>Two slots in the manifest.</summary>
+    public static string TwoSlots(TestHost host, int blue, int green)
+        => $"slots: {{ blue: {{ port: {blue}, node: demo-{host.Name}-{blue}@127.0.0.1 }}, green: {{ port: {green}, node: demo-{host.Name}-{green}@127.0.0.1 }} }}";
+
+    private static string TwoOrOne(TestHost host)
+        => host.SecondPort == 0 ? OneSlot(host, host.AppPort) : TwoSlots(host, host.AppPort, host.SecondPort);
 
     /// <summary>How often a version's migration was run, by the database's own record.</summary>
     public async Task<int> MigrationRunsAsync(string version, CancellationToken cancellation)
