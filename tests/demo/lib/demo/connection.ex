@@ -1,7 +1,7 @@
 defmodule Demo.Connection do
   @moduledoc "One connection: reads requests and answers them one after the other."
 
-  alias Demo.{Drain, Routes}
+  alias Demo.{Drain, Routes, Trouble}
 
   @idle_ms 75_000
 
@@ -40,7 +40,11 @@ defmodule Demo.Connection do
          {:ok, body} <- body(socket, headers) do
       close? = Drain.draining?() or headers["connection"] == "close" or version == {1, 0}
       {path, query} = path_and_query(target)
-      answer(socket, Routes.handle(to_string(method), path, query, body), close?)
+
+      answer =
+        Trouble.instead_of(path, fn -> Routes.handle(to_string(method), path, query, body) end)
+
+      answer(socket, answer, close?)
     else
       {:error, _} -> :close
     end
