@@ -36,7 +36,7 @@ public partial class CanaryTests
     public async Task TakeDown() => await fleet.DisposeAsync();
 
     [Test]
-    [CancelAfter(90_000)]
+    [CancelAfter(120_000)]
     public async Task A_canary_that_answers_errors_is_taken_back_by_HAProxys_counters_and_no_other_host_is_touched(CancellationToken cancellation)
     {
         WriteManifest("bake: 30s, max_error_points: 1, max_slowdown: 20");
@@ -61,7 +61,7 @@ public partial class CanaryTests
     }
 
     [Test]
-    [CancelAfter(90_000)]
+    [CancelAfter(120_000)]
     public async Task A_canary_that_takes_three_times_as_long_is_taken_back_by_HAProxys_times_and_no_request_fails(CancellationToken cancellation)
     {
         WriteManifest("bake: 30s, max_slowdown: 3");
@@ -81,7 +81,7 @@ public partial class CanaryTests
     }
 
     [Test]
-    [CancelAfter(90_000)]
+    [CancelAfter(120_000)]
     public async Task A_good_canary_gets_its_share_proves_itself_and_the_others_follow(CancellationToken cancellation)
     {
         WriteManifest("weight: 50%, bake: 4s, max_slowdown: 20");
@@ -114,7 +114,7 @@ public partial class CanaryTests
     }
 
     [Test]
-    [CancelAfter(90_000)]
+    [CancelAfter(120_000)]
     public async Task A_canary_behind_a_manual_gate_waits_for_promote(CancellationToken cancellation)
     {
         WriteManifest("bake: 1s, promote: manual, max_slowdown: 20");
@@ -141,13 +141,14 @@ public partial class CanaryTests
                 Does.Contain($"decant promote {events.Deployment}").And.Contain($"decant abort {events.Deployment}"));
             Assert.That(meanwhile, Is.EqualTo(new[] { next, old, old }));
             Assert.That(promoted.ExitCode, Is.Zero, promoted.Everything);
+            Assert.That(promoted.Output, Does.Contain($"demo {next} runs on 3 hosts"));
             Assert.That(report.Failed, Is.Zero, $"{report}\n{waits.Everything}\n{promoted.Everything}");
         });
         await AssertServesAsync(next, promoted.Everything, cancellation);
     }
 
     [Test]
-    [CancelAfter(90_000)]
+    [CancelAfter(120_000)]
     public async Task An_abort_while_it_waits_takes_the_canary_back_and_no_request_fails(CancellationToken cancellation)
     {
         WriteManifest("weight: 30%, bake: 1s, promote: manual, max_slowdown: 20");
@@ -173,7 +174,7 @@ public partial class CanaryTests
     }
 
     [Test]
-    [CancelAfter(90_000)]
+    [CancelAfter(120_000)]
     public async Task A_pause_ends_the_watch_and_resume_watches_again_and_goes_on(CancellationToken cancellation)
     {
         WriteManifest("bake: 3s, max_slowdown: 20");
