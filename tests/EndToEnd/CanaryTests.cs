@@ -103,7 +103,7 @@ public partial class CanaryTests
         await using var _ = deployment;
 
         Assert.That(exitCode, Is.Zero, deployment.Output);
-        var baked = report.In("bake").Where(s => s.Traffic == Traffic.NewConnection).ToList();
+        var baked = report.In("bake").Where(s => s.Traffic is Traffic.Fast or Traffic.NewConnection).ToList();
         Assert.Multiple(() =>
         {
             Assert.That(report.Failed, Is.Zero, $"{report}\n{deployment.Output}");
@@ -214,7 +214,7 @@ public partial class CanaryTests
     private void WriteManifest(string canary) => fleet.WriteManifest($"type: canary\nbatch: 2\ncanary: {{ hosts: 1, {canary} }}");
 
     private Task<LoadReport> UnderLoadAsync(Func<LoadRun, Task> during, CancellationToken cancellation)
-        => fleet.UnderLoadAsync(during, cancellation, Slow, rate: 150);
+        => fleet.UnderLoadAsync(during, cancellation, Slow);
 
     /// <summary>The watch ended the deployment, and all is as it was; what it says.</summary>
     private async Task<string> AssertTakenBackAsync(CommandResult deployment, CancellationToken cancellation)
