@@ -61,7 +61,7 @@ internal sealed class DeploymentExecutor
     public async Task<DeploymentOutcome> RunAsync()
     {
         var start = parts.Time.GetTimestamp();
-        using var stopping = signal.Stop.Register(() => events.Tell((at, id) => new StopRequested(at, id, steps.Running)));
+        using var stopping = signal.Stop.Register(TellOfStop);
         var status = await WalkAsync();
         if (steps.Fault is not null) status = DeploymentStatus.FailedPartly;
 
@@ -76,6 +76,12 @@ internal sealed class DeploymentExecutor
         Remember(outcome);
         events.Tell((at, id) => new DeploymentEnded(at, id, outcome, parts.Time.GetElapsedTime(start)));
         return outcome;
+    }
+
+    private void TellOfStop()
+    {
+        var running = steps.Running;
+        events.Tell((at, id) => new StopRequested(at, id, running));
     }
 
     private async Task<DeploymentStatus> WalkAsync()

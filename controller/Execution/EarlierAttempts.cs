@@ -45,7 +45,7 @@ internal static class EarlierAttempts
         var taken = new HashSet<MemberSeat>();
         foreach (var step in steps)
         {
-            if (step.End?.State != StepState.Failed) taken.UnionWith(step.TakesOut);
+            if (step.End is not { ChangedNothing: true }) taken.UnionWith(step.TakesOut);
             if (step.End is { Succeeded: true }) taken.ExceptWith(step.PutsIn);
         }
 

@@ -8,6 +8,7 @@ internal sealed class EventStream(DeploymentId deployment, TimeProvider time, Ac
     private readonly Lock gate = new();
 
     /// <summary>Makes an event of the time and the deployment, and delivers it.</summary>
+    /// <param name="make">Takes no lock: callers hold locks of their own, and one that waited here for another's would wait for ever.</param>
     public void Tell(Func<DateTimeOffset, DeploymentId, DeploymentEvent> make)
     {
         lock (gate) sink(make(time.GetUtcNow(), deployment));

@@ -68,9 +68,8 @@ internal sealed class HostAccount(HostName host, PlannedCutover? planned, IReadO
         var step = result.Run.Step;
         var done = result.End.Succeeded;
         if (!done && result.End.State != StepState.Aborted) Failure ??= result.AsFailure();
-        lost = result.End.State == StepState.Unknown;
-        // An agent that says no (too few others are up, no such member) has left the members as they were.
-        if (result.End.State != StepState.Failed) taken.UnionWith(step.TakesOut.Where(s => s.Host == host));
+        lost = result.End.State == StepState.Unknown || result.End.IsUnknownAtBalancer;
+        if (!result.End.ChangedNothing) taken.UnionWith(step.TakesOut.Where(s => s.Host == host));
         if (done) taken.ExceptWith(step.PutsIn.Where(s => s.Host == host));
         switch (step)
         {

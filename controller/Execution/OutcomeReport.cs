@@ -38,8 +38,9 @@ internal sealed class OutcomeReport(
         _ => ["Stopped between two steps.", FirstFailure, .. Left(hosts), Migration],
     };
 
+    // A canary that an earlier attempt has cut over is done, and left alone by the plan that goes on.
     private string Succeeded(List<HostStanding> hosts)
-        => $"{What} runs on {Count(hosts.Count(h => h.Position is HostPosition.Done) + run.Plan.Untouched.Count)}.";
+        => $"{What} runs on {Count(hosts.Where(h => h.Position is HostPosition.Done).Select(h => h.Host).Union(run.Plan.Untouched.Where(u => u.IsThere).Select(u => u.Host)).Count())}.";
 
     private static IEnumerable<string> PassedOver(List<HostStanding> hosts)
         => hosts.Where(h => h.Position is not HostPosition.Done and not HostPosition.Untouched).Select(h => $"{h.Host} failed within the budget: {h.Detail}.");

@@ -21,6 +21,15 @@ internal sealed record StepEnd(StepState State, string Detail, bool Unchanged, O
 {
     /// <summary>The step is done.</summary>
     public bool Succeeded => State == StepState.Succeeded;
+
+    /// <summary>
+    /// The agent says no and has left everything as it was: too few others are up, there is no such member. A balancer that fell silent
+    /// in the middle may have done what it was told all the same.
+    /// </summary>
+    public bool ChangedNothing => State == StepState.Failed && !IsUnknownAtBalancer;
+
+    /// <summary>The balancer does not answer: nobody knows what it does with its members.</summary>
+    public bool IsUnknownAtBalancer => Error?.Facts.GetValueOrDefault("state") == "unknown";
 }
 
 /// <summary>Where a step run stands.</summary>

@@ -17,7 +17,7 @@ internal static class DeploymentPlanning
         {
             var view = HostView.Of(manifest, fleet, host, observation.Instances, release);
             var target = view.TargetFor(release);
-            if (scope.Only is { } only && !only.Contains(host.Name)) untouched.Add(new UntouchedHost(host.Name, "was not asked for"));
+            if (scope.Only is { } only && !only.Contains(host.Name)) untouched.Add(new UntouchedHost(host.Name, "was not asked for", IsThere: false));
             else if (WhyChange(manifest, fleet, view, target, release) is { } why) changes.Add(new HostChange(view, target, release, why));
             else untouched.Add(new UntouchedHost(host.Name, $"runs {release} already"));
         }

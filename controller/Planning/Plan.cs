@@ -70,4 +70,5 @@ public sealed record HostCutover(HostName Host, ReleaseId? From, ReleaseId? To, 
 /// <summary>A host that the plan leaves alone.</summary>
 /// <param name="Host">The host.</param>
 /// <param name="Why">For people: <c>runs 1.2.0 already</c>.</param>
-public sealed record UntouchedHost(HostName Host, string Why);
+/// <param name="IsThere">It runs what the plan brings the others to.</param>
+public sealed record UntouchedHost(HostName Host, string Why, bool IsThere = true);

@@ -37,7 +37,7 @@ internal static class RollbackPlanning
         {
             if (observation.LastGood is not { } good)
             {
-                untouched.Add(new UntouchedHost(host.Name, "has no earlier good release to go back to"));
+                untouched.Add(new UntouchedHost(host.Name, "has no earlier good release to go back to", IsThere: false));
                 continue;
             }
 

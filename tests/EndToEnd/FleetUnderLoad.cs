@@ -16,11 +16,18 @@ internal static class FleetUnderLoad
     /// <param name="slow">How long slow answers take, which is what drains wait for; 1 s unless told.</param>
     /// <param name="rate">Small answers a second, a quarter of them on connections of their own.</param>
     /// <param name="websockets">Clients that each keep a websocket.</param>
+    /// <param name="through">Gets the load instead of the fleet's balancer.</param>
     public static async Task<LoadReport> UnderLoadAsync(
-        this TestFleet fleet, Func<LoadRun, Task> during, CancellationToken cancellation, TimeSpan? slow = null, double rate = 100, int websockets = 0)
+        this TestFleet fleet,
+        Func<LoadRun, Task> during,
+        CancellationToken cancellation,
+        TimeSpan? slow = null,
+        double rate = 100,
+        int websockets = 0,
+        Uri? through = null)
     {
         var load = LoadRun.Start(new LoadOptions(
-            fleet.Url,
+            through ?? fleet.Url,
             FastRate: rate * 3 / 4,
             NewConnectionRate: rate / 4,
             SlowRate: 3,

@@ -22,4 +22,7 @@ internal enum Fault
 
     /// <summary>The agent is gone from here on, with everything that it would have to do.</summary>
     AgentDies,
+
+    /// <summary>It is done, and then the balancer does not answer any more: its agent says that nothing is known.</summary>
+    FallsSilent,
 }

@@ -105,6 +105,7 @@ internal sealed class SimulatedFleet : IFleet
         if (fault == Fault.AgentDies) dead.Add(step.Agent);
         await turns.NextAsync(cancellation);
         if (fault == Fault.Interrupted && !operation.Value.Contains("/again-", StringComparison.Ordinal)) outcome = journal[operation.Value] = Failed(step, "OPERATION_INTERRUPTED");
+        if (fault == Fault.FallsSilent) return Silent(step);
         return fault is Fault.Lost or Fault.AgentDies || (fault == Fault.BreaksAfter && first) ? new StepOutcome.Unknown(Gone(step.Host)) : outcome;
     }
 
@@ -228,6 +229,9 @@ internal sealed class SimulatedFleet : IFleet
 
     private static StepOutcome.Failed Failed(Step step, string reason) => new(
         new OperatorError(StatusCode.Aborted, reason, $"{step.Key}: {reason}", "do better").With("host", step.Host.Value), ["last line"]);
+
+    private static StepOutcome.Failed Silent(Step step) => new(
+        new OperatorError(StatusCode.Unavailable, "BALANCER_UNREACHABLE", $"{step.Key}: it does not answer").With("state", "unknown"), []);
 
     private static OperatorError Gone(HostName host) => new(StatusCode.Unavailable, "AGENT_UNREACHABLE", $"{host}: connection refused");
 

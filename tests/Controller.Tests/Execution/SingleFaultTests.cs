@@ -15,7 +15,10 @@ public class SingleFaultTests
     private static IEnumerable<TestCaseData> Restarts() => AllSteps
         .Where(key => Verb(key) != "migrate").Select(key => new TestCaseData(key, Fault.Interrupted));
 
-    private static IEnumerable<TestCaseData> Fatal() => Cases(Fault.Fails, Fault.Lost);
+    private static IEnumerable<TestCaseData> Fatal() => Cases(Fault.Fails, Fault.Lost).Concat(Silences());
+
+    private static IEnumerable<TestCaseData> Silences() => AllSteps
+        .Where(key => Verb(key) is "drain" or "undrain").Select(key => new TestCaseData(key, Fault.FallsSilent));
 
     private static IEnumerable<TestCaseData> Deaths() => Cases(Fault.AgentDies);
 
@@ -64,6 +67,23 @@ public class SingleFaultTests
             var failedHost = int.Parse(((string)key)[3..4]);
             if (!isPreparation)
                 Assert.That(simulation.Fleet.Done.Where(d => int.Parse(d[3..4]) > failedHost && EarlierAttempts.IsCutover(Verb(d))), Is.Empty, "hosts of later waves are untouched");
+        });
+    }
+
+    [TestCase("web2/drain/edge1")]
+    [TestCase("web2/drain/edge2")]
+    public void A_host_whose_balancer_falls_silent_in_its_drain_is_put_back_although_nothing_is_rolled_back(string key)
+    {
+        using var simulation = new Simulation(seed: 1, autoRollback: false, faults: (step, _) => step.Key == key ? Fault.FallsSilent : Fault.None);
+
+        var outcome = simulation.Deploy();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(outcome.Status, Is.EqualTo(DeploymentStatus.FailedPartly), outcome.Summary);
+            Assert.That(simulation.Fleet.InRotation, Is.EqualTo(3), outcome.Summary);
+            Assert.That(outcome.Hosts.Select(h => h.Position), Is.EqualTo(new[] { HostPosition.Done, HostPosition.Untouched, HostPosition.Untouched }), outcome.Summary);
+            Sound(simulation, fewest: 2);
         });
     }
 

@@ -67,6 +67,42 @@ public class StopTests
         });
     }
 
+    [Test]
+    public void A_stop_on_another_thread_never_holds_up_the_deployment_for_ever_whatever_is_written_down_just_then()
+    {
+        var readings = 0;
+        using (var whole = new Simulation(seed: 1))
+        {
+            whole.Turns.OnClock = () => readings++;
+            whole.Deploy();
+        }
+
+        for (var at = 0; at < readings; at++)
+        {
+            using var simulation = new Simulation(seed: 1);
+            using var stop = new StopSignal();
+            RequestAtReading(simulation, at, stop);
+
+            var deployment = Task.Run(() => simulation.Deploy(stop));
+
+            Assert.That(deployment.Wait(TimeSpan.FromSeconds(20)), $"it ends after a stop at reading {at} of the clock");
+            Assert.That(deployment.Result.Status, Is.EqualTo(DeploymentStatus.Stopped).Or.EqualTo(DeploymentStatus.Succeeded), deployment.Result.Summary);
+        }
+    }
+
+    /// <summary>A signal comes on a thread of its own. The deployment goes on when that one is through, or waits for a lock.</summary>
+    private static void RequestAtReading(Simulation simulation, int at, StopSignal stop)
+    {
+        var reading = 0;
+        simulation.Turns.OnClock = () =>
+        {
+            if (reading++ != at) return;
+            var thread = new Thread(stop.Request) { IsBackground = true };
+            thread.Start();
+            SpinWait.SpinUntil(() => !thread.IsAlive || (thread.ThreadState & ThreadState.WaitSleepJoin) != 0, TimeSpan.FromSeconds(5));
+        };
+    }
+
     private static void Converged(Simulation simulation, DeploymentOutcome outcome)
     {
         Assert.That(outcome.Status, Is.EqualTo(DeploymentStatus.Succeeded), outcome.Summary);

@@ -194,6 +194,7 @@ public class StrategyTests
             Assert.That(waiting.WhatNext, Does.Contain($"decant promote {waiting.Id}").And.Contain($"decant abort {waiting.Id}"));
             if (!isSwitch) Assert.That(onCanary, Is.EqualTo(1));
             Assert.That(promoted.Status, Is.EqualTo(DeploymentStatus.Succeeded), promoted.Summary);
+            Assert.That(promoted.Summary, Does.StartWith("shop 2.0.0 runs on 3 hosts."), "the canary is counted once");
             Ended(simulation, Simulation.New, 3);
         });
     }

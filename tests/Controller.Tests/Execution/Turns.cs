@@ -14,7 +14,14 @@ internal sealed class Turns(int seed) : TimeProvider
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override DateTimeOffset GetUtcNow() => Origin + elapsed;
+    /// <summary>Called whenever somebody asks for the time: also where no event tells of it.</summary>
+    public Action? OnClock { get; set; }
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        OnClock?.Invoke();
+        return Origin + elapsed;
+    }
 
     public override long GetTimestamp() => elapsed.Ticks;
 

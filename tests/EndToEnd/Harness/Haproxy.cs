@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 
@@ -6,11 +7,12 @@ namespace Decant.EndToEnd.Harness;
 /// <summary>Debian's HAProxy in front of a test fleet.</summary>
 internal sealed class Haproxy : Front
 {
-    private readonly RunningProgram program;
+    private readonly string configuration;
+    private RunningProgram? program;
 
-    private Haproxy(RunningProgram program, int port, string socket)
+    private Haproxy(string configuration, int port, string socket)
     {
-        this.program = program;
+        this.configuration = configuration;
         Port = port;
         Socket = socket;
     }
@@ -47,10 +49,46 @@ internal sealed class Haproxy : Front
             {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port}"))}
 
             """, cancellation);
-        var program = RunningProgram.Start("/usr/sbin/haproxy", ["-W", "-db", "-f", configuration]);
-        var haproxy = new Haproxy(program, port, socket);
-        await Eventually.TrueAsync(() => Task.FromResult(File.Exists(socket)), "HAProxy's stats socket", cancellation);
+        var haproxy = new Haproxy(configuration, port, socket);
+        await haproxy.RunAsync(cancellation);
         return haproxy;
+    }
+
+    /// <summary>Starts the processes (again); returns when they serve.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        program = RunningProgram.Start("/usr/sbin/haproxy", ["-W", "-db", "-f", configuration]);
+        await Eventually.TrueAsync(async () => await WorkerAsync(cancellation) is not null, "HAProxy's stats socket", cancellation);
+    }
+
+    /// <summary>kill -9 of master and workers.</summary>
+    public async Task KillAsync()
+    {
+        if (program is null) return;
+        var workers = await ReadWorkersAsync();
+        await program.DisposeAsync();
+        program = null;
+        foreach (var worker in workers) await SignalAsync("KILL", worker);
+    }
+
+    /// <summary>A seamless reload, as systemctl reload does it; returns when a new worker answers.</summary>
+    public async Task ReloadAsync(CancellationToken cancellation)
+    {
+        var before = await WorkerAsync(cancellation);
+        await program!.SignalAsync("USR2");
+        await Eventually.TrueAsync(async () => await WorkerAsync(cancellation) is { } now && now != before, "HAProxy's new worker", cancellation);
+    }
+
+    /// <summary>It does nothing any more, neither for clients nor at its stats socket, until <see cref="ThawAsync"/>; the kernel takes connections meanwhile.</summary>
+    public async Task FreezeAsync()
+    {
+        foreach (var worker in await ReadWorkersAsync()) await SignalAsync("STOP", worker);
+    }
+
+    /// <summary>It goes on.</summary>
+    public async Task ThawAsync()
+    {
+        foreach (var worker in await ReadWorkersAsync()) await SignalAsync("CONT", worker);
     }
 
     /// <summary>Where its stats socket will be.</summary>
@@ -67,5 +105,28 @@ internal sealed class Haproxy : Front
         return await reader.ReadToEndAsync(cancellation);
     }
 
-    public override ValueTask DisposeAsync() => program.DisposeAsync();
+    public override async ValueTask DisposeAsync() => await KillAsync();
+
+    private async Task<string[]> ReadWorkersAsync()
+        => (await File.ReadAllTextAsync($"/proc/{program!.Pid}/task/{program.Pid}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>The worker that serves; null when none answers.</summary>
+    private async Task<string?> WorkerAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return (await AskAsync("show info", cancellation)).Split('\n').FirstOrDefault(l => l.StartsWith("Pid: ", StringComparison.Ordinal));
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The old worker of a reload ends when its last request has, or with its master: it may be gone already.</summary>
+    private static async Task SignalAsync(string signal, string pid)
+    {
+        using var kill = Process.Start(new ProcessStartInfo("/bin/kill", [$"-{signal}", pid]) { RedirectStandardError = true })!;
+        await kill.WaitForExitAsync();
+    }
 }

@@ -2,7 +2,7 @@ defmodule Demo.Application do
   @moduledoc "Starts the server; on stop, lets requests in flight finish first."
   use Application
 
-  alias Demo.{Drain, Knobs, Readiness, Server}
+  alias Demo.{Drain, Knobs, Readiness, Server, Trouble}
 
   @impl true
   def start(_type, _args) do
@@ -11,6 +11,7 @@ defmodule Demo.Application do
     end
 
     Drain.init()
+    Trouble.init()
 
     Supervisor.start_link(
       [

@@ -1,7 +1,7 @@
 defmodule Demo.Connection do
   @moduledoc "One connection: reads requests and answers them one after the other."
 
-  alias Demo.{Drain, Routes, Websocket}
+  alias Demo.{Drain, Routes, Trouble, Websocket}
 
   @idle_ms 75_000
 
@@ -44,9 +44,14 @@ defmodule Demo.Connection do
       close? = Drain.draining?() or headers["connection"] == "close" or version == {1, 0}
       {path, query} = path_and_query(target)
 
-      if path == "/socket" and headers["upgrade"] == "websocket",
-        do: {:websocket, headers["sec-websocket-key"]},
-        else: answer(socket, Routes.handle(to_string(method), path, query, body), close?)
+      if path == "/socket" and headers["upgrade"] == "websocket" do
+        {:websocket, headers["sec-websocket-key"]}
+      else
+        answer =
+          Trouble.instead_of(path, fn -> Routes.handle(to_string(method), path, query, body) end)
+
+        answer(socket, answer, close?)
+      end
     else
       {:error, _} -> :close
     end

@@ -5,6 +5,7 @@ defmodule Demo.Knobs do
     * crash_at_boot, never_healthy, crash_after_healthy (after DEMO_CRASH_AFTER_MS), refuse_to_stop
     * slow_migration (each takes DEMO_MIGRATION_MS), failing_migration
     * error_rate (DEMO_ERROR_PERCENT of /fast answers are 500)
+    * errors_5_percent (each 20th answer is 500, whatever was asked), slow_answers (each comes DEMO_SLOWER_MS later); not /health's
   """
 
   def on?(knob) do
