@@ -178,6 +178,8 @@ EOF
 }
 
 start_caddy() {
+  # Or the kernel resets connections that wait for the listener which a change of the configuration closes (README, Caddy).
+  [ "$(sysctl -n net.ipv4.tcp_migrate_req)" = 1 ] || sysctl -qw net.ipv4.tcp_migrate_req=1 || echo "  net.ipv4.tcp_migrate_req is 0 and cannot be set: some requests may be reset"
   cat >"$room/caddy.json" <<EOF
 {
   "admin": { "listen": "unix/$room/caddy.sock", "origins": ["", "127.0.0.1"] },

@@ -3,6 +3,12 @@ namespace Decant.EndToEnd.Harness;
 /// <summary>Debian's Caddy in front of a test fleet, as the README sets it up.</summary>
 internal sealed class Caddy : Front
 {
+    /// <summary>
+    /// Caddy changes its configuration by opening another listener on the port and closing the old one; Linux resets the connections that
+    /// wait in the old one's queue, unless it is told to give them to the new one (ip-sysctl, tcp_migrate_req).
+    /// </summary>
+    private const string MigrateRequests = "/proc/sys/net/ipv4/tcp_migrate_req";
+
     private readonly RunningProgram program;
 
     private Caddy(RunningProgram program, int port) => (this.program, Url) = (program, new Uri($"http://127.0.0.1:{port}"));
@@ -12,6 +18,7 @@ internal sealed class Caddy : Front
     /// <summary>Starts it with a backend that has no members yet.</summary>
     public static async Task<Caddy> StartAsync(string directory, int port, CancellationToken cancellation)
     {
+        if ((await File.ReadAllTextAsync(MigrateRequests, cancellation)).Trim() == "0") await File.WriteAllTextAsync(MigrateRequests, "1", cancellation);
         var configuration = Path.Combine(directory, "caddy.json");
         await File.WriteAllTextAsync(configuration, $$"""
             {
