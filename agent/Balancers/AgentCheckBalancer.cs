@@ -12,7 +12,7 @@ namespace Decant.Agent.Balancers;
 /// </summary>
 internal sealed class AgentCheckBalancer(BalancerName name, AgentCheckDesk desk, AgentCheckTimings timings, TimeProvider time) : IBalancer, IDisposable
 {
-    private readonly SemaphoreSlim choosing = new(1, 1);
+    private readonly OthersUp othersUp = new(name, time);
 
     /// <inheritdoc/>
     public BalancerName Name => name;
@@ -109,34 +109,27 @@ internal sealed class AgentCheckBalancer(BalancerName name, AgentCheckDesk desk,
     }
 
     /// <inheritdoc/>
-    public void Dispose() => choosing.Dispose();
+    public void Dispose() => othersUp.Dispose();
 
-    private async Task TakeOutAsync(CheckedSlot slot, MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
+    private Task<bool> TakeOutAsync(CheckedSlot slot, MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
     {
-        var begun = time.GetTimestamp();
-        for (var told = false; ; told = true)
-        {
-            IReadOnlyList<Member> others;
-            await choosing.WaitAsync(cancellation);
-            try
+        var told = false;
+        return othersUp.TakeOutAsync(
+            member,
+            options,
+            timings.Look,
+            () => Task.FromResult(Read(member.Backend).Members),
+            () =>
             {
-                others = [.. Read(member.Backend).Members.Where(m => m.Name != member.Member.Value)];
-                if (others.Count(m => m.State == MemberState.Ready) >= options.MinOthersUp)
-                {
-                    desk.Set(slot.Key, MemberState.Draining, desk.Answer(slot.Key).Weight);
-                    return;
-                }
-            }
-            finally
+                desk.Set(slot.Key, MemberState.Draining, desk.Answer(slot.Key).Weight);
+                return Task.FromResult(true);
+            },
+            (waiting, _) =>
             {
-                choosing.Release();
-            }
-
-            var waited = time.GetElapsedTime(begun);
-            if (waited >= options.Deadline) throw BalancerErrors.TooFewInRotation(name, member, options.MinOthersUp, others, waited);
-            if (!told) report.Message($"waiting for {options.MinOthersUp} other members of {member.Backend} to be up before {member.Member} is drained");
-            await PauseAsync(options.Deadline - waited, cancellation);
-        }
+                if (!told) report.Message(waiting);
+                told = true;
+            },
+            cancellation);
     }
 
     private async Task<Undrained> PutInAsync(

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Decant.Agent.Configuration;
+using Decant.Agent.Hosting;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
@@ -30,22 +31,7 @@ internal sealed class CaddyAdmin : IDisposable
             PooledConnectionLifetime = TimeSpan.Zero,
         };
         if (settings.Socket is { } path)
-        {
-            handler.ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            };
-        }
+            handler.ConnectCallback = (_, cancellation) => SocketStream.OpenAsync(new UnixDomainSocketEndPoint(path), cancellation);
 
         client = new HttpClient(handler) { BaseAddress = settings.Admin, Timeout = timings.Answer, MaxResponseContentBufferSize = MaxAnswer };
     }

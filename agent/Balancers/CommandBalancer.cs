@@ -9,7 +9,7 @@ namespace Decant.Agent.Balancers;
 internal sealed class CommandBalancer(BalancerName name, BalancerSettings.Command settings, CommandTimings timings, TimeProvider time) : IBalancer, IDisposable
 {
     private readonly CommandRun command = new(name, settings, time);
-    private readonly SemaphoreSlim choosing = new(1, 1);
+    private readonly OthersUp othersUp = new(name, time);
 
     /// <inheritdoc/>
     public BalancerName Name => name;
@@ -67,7 +67,7 @@ internal sealed class CommandBalancer(BalancerName name, BalancerSettings.Comman
         {
             up = await PutInAsync(backend, move.Into, deadline, report, cancellation);
         }
-        catch (Exception exception) when (exception is Errors.OperatorException { Error.Reason: not "BALANCER_UNREACHABLE" } or OperationCanceledException)
+        catch (Exception exception) when (exception is Errors.OperatorException { Error.Reason: not BalancerErrors.NotReachable } or OperationCanceledException)
         {
             var now = await ReadBackendAsync(backend, CancellationToken.None);
             foreach (var member in move.Into.Select(m => m.Member).Where(m => before.Find(m) is null or { IsOut: true } && now.Find(m) is { IsOut: false }))
@@ -101,35 +101,24 @@ internal sealed class CommandBalancer(BalancerName name, BalancerSettings.Comman
     public void Dispose()
     {
         command.Dispose();
-        choosing.Dispose();
+        othersUp.Dispose();
     }
 
-    private async Task TakeOutAsync(MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
+    private Task<string> TakeOutAsync(MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
     {
-        var begun = time.GetTimestamp();
-        for (var told = false; ; told = true)
-        {
-            List<Member> others;
-            await choosing.WaitAsync(cancellation);
-            try
+        var told = false;
+        return othersUp.TakeOutAsync(
+            member,
+            options,
+            timings.Look,
+            async () => (await ReadBackendAsync(member.Backend, cancellation)).Members,
+            () => command.RunAsync(["drain", member.Backend.Value, member.Member.Value], cancellation),
+            (waiting, others) =>
             {
-                others = [.. (await ReadBackendAsync(member.Backend, cancellation)).Members.Where(m => m.Name != member.Member.Value)];
-                if (others.Count(m => m.State == MemberState.Ready) >= options.MinOthersUp)
-                {
-                    await command.RunAsync(["drain", member.Backend.Value, member.Member.Value], cancellation);
-                    return;
-                }
-            }
-            finally
-            {
-                choosing.Release();
-            }
-
-            var waited = time.GetElapsedTime(begun);
-            if (waited >= options.Deadline) throw BalancerErrors.TooFewInRotation(name, member, options.MinOthersUp, others, waited);
-            if (!told) report.Message($"waiting for {options.MinOthersUp} other members of {member.Backend} to be up before {member.Member} is drained: {string.Join(", ", others)}");
-            await PauseAsync(options.Deadline - waited, cancellation);
-        }
+                if (!told) report.Message($"{waiting}: {others}");
+                told = true;
+            },
+            cancellation);
     }
 
     private async Task<Undrained> PutInAsync(

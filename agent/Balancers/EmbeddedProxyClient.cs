@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Decant.Agent.Hosting;
 using Decant.Agent.Proxy;
 using Decant.Names;
 
@@ -22,20 +23,7 @@ internal sealed class EmbeddedProxyClient(string socket) : IDisposable
         ConnectTimeout = Connect,
         // The proxy may be another one by the next call.
         PooledConnectionLifetime = TimeSpan.Zero,
-        ConnectCallback = async (_, cancellation) =>
-        {
-            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-                return new NetworkStream(connection, ownsSocket: true);
-            }
-            catch
-            {
-                connection.Dispose();
-                throw;
-            }
-        },
+        ConnectCallback = (_, cancellation) => SocketStream.OpenAsync(new UnixDomainSocketEndPoint(socket), cancellation),
     });
 
     /// <summary>What the proxy says of itself.</summary>

@@ -9,9 +9,7 @@ internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haprox
     : IBalancer, IDisposable
 {
     private readonly HaproxyRuntime runtime = new(settings.Socket, timings, time);
-
-    /// <summary>Held from counting the members that are up until one of them is drained: two drains at once must not both count the other.</summary>
-    private readonly SemaphoreSlim choosing = new(1, 1);
+    private readonly OthersUp othersUp = new(name, time);
 
     /// <inheritdoc/>
     public BalancerName Name => name;
@@ -66,7 +64,7 @@ internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haprox
     {
         using var watch = Watch();
         var putIn = new HaproxyPutIn(watch, name, settings, backend, move.Into, timings, time);
-        return await new HaproxyMove(watch, name, backend, move, putIn, choosing).RunAsync(deadline, report, cancellation);
+        return await new HaproxyMove(watch, name, backend, move, putIn, othersUp.Turn).RunAsync(deadline, report, cancellation);
     }
 
     /// <inheritdoc/>
@@ -103,51 +101,30 @@ internal sealed class HaproxyBalancer(BalancerName name, BalancerSettings.Haprox
     public void Dispose()
     {
         runtime.Dispose();
-        choosing.Dispose();
+        othersUp.Dispose();
     }
 
-    private async Task TakeOutAsync(HaproxyWatch watch, MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
-    {
-        var begun = time.GetTimestamp();
-        var told = "";
-        while (true)
-        {
-            IReadOnlyList<Member> others;
-            await choosing.WaitAsync(cancellation);
-            try
+    private Task<bool> TakeOutAsync(HaproxyWatch watch, MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
+        => othersUp.TakeOutAsync(
+            member,
+            options,
+            timings.Look,
+            async () =>
             {
                 var look = await watch.LookAsync(member.Backend, patient: true, cancellation);
                 Of(look, member);
-                others = [.. look.Backend.Members.Where(m => m.Name != member.Member.Value)];
-                if (others.Count(m => m.State == MemberState.Ready) >= options.MinOthersUp)
-                {
-                    await watch.SetAsync(member, "drain", cancellation);
-                    return;
-                }
-            }
-            finally
+                return look.Backend.Members;
+            },
+            async () =>
             {
-                choosing.Release();
-            }
-
-            var waited = time.GetElapsedTime(begun);
-            if (waited >= options.Deadline) throw BalancerErrors.TooFewInRotation(name, member, options.MinOthersUp, others, waited);
-            var states = string.Join(", ", others);
-            if (told != states)
-            {
-                told = states;
-                report.Message($"waiting for {options.MinOthersUp} other members of {member.Backend} to be up before {member.Member} is drained: {states}");
-            }
-
-            await PauseAsync(options.Deadline - waited, cancellation);
-        }
-    }
+                await watch.SetAsync(member, "drain", cancellation);
+                return true;
+            },
+            OthersUp.TellChanges(report),
+            cancellation);
 
     private Member Of(HaproxyLook look, MemberKey member)
         => look.Find(member.Member) ?? throw BalancerErrors.NoSuchMember(name, member, look.Backend);
-
-    private Task PauseAsync(TimeSpan left, CancellationToken cancellation)
-        => Task.Delay(left < timings.Look ? left : timings.Look, time, cancellation);
 
     private HaproxyWatch Watch() => new(name, runtime, timings, time);
 }

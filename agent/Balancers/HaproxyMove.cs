@@ -18,7 +18,7 @@ internal sealed class HaproxyMove(HaproxyWatch watch, BalancerName balancer, Mem
         {
             return await MoveAsync(deadline, report, cancellation);
         }
-        catch (Exception exception) when (exception is OperatorException { Error.Reason: not "BALANCER_UNREACHABLE" } or OperationCanceledException)
+        catch (Exception exception) when (exception is OperatorException { Error.Reason: not BalancerErrors.NotReachable } or OperationCanceledException)
         {
             await PutBackAsync(before);
             throw;

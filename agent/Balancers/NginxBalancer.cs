@@ -90,8 +90,9 @@ internal sealed class NginxBalancer(BalancerName name, BalancerSettings.Nginx se
         }
 
         var targets = points.Keys.ToHashSet();
-        return (await FindAsync(cancellation)).Workers()
-            .SelectMany(w => ProcessConnections.Of(w.Identity.Pid, targets) ?? new Dictionary<IPEndPoint, int>())
+        var workers = (await FindAsync(cancellation)).Workers();
+        return ProcessConnections.Of(workers.Select(w => w.Identity.Pid), targets)
+            .SelectMany(found => found ?? new Dictionary<IPEndPoint, int>())
             .GroupBy(seen => points[seen.Key], seen => seen.Value)
             .ToDictionary(g => g.Key, g => g.Sum());
     }

@@ -24,7 +24,7 @@ internal sealed class NginxWatch(BalancerName balancer, BalancerSettings.Nginx s
         var left = old.Values.Where(w => !w.Exited.IsCompleted).Select(w => w.Identity.Pid).ToList();
         if (left.Count == 0) return new TableLook(0, IsOver: true, "");
         var targets = (await ProcessConnections.ResolveAsync(member.Address, cancellation)).ToHashSet();
-        var seen = left.Select(pid => ProcessConnections.Of(pid, targets)).ToList();
+        var seen = ProcessConnections.Of(left, targets);
         var pids = $"old nginx worker{(left.Count == 1 ? "" : "s")} {string.Join(", ", left)}";
         if (seen.Any(s => s is null))
         {

@@ -2,52 +2,44 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Decant.Agent.Instances;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
 
-/// <summary>TCP connections of a process, from /proc (proc(5), net/tcp): a look that opens nothing and disturbs nobody.</summary>
+/// <summary>TCP connections of processes, from /proc (proc(5), net/tcp): a look that opens nothing and disturbs nobody.</summary>
 internal static class ProcessConnections
 {
-    // States of linux/net/tcp_states.h in which the other side still has work: ESTABLISHED and SYN_SENT.
-    private static readonly string[] Open = ["01", "02"];
+    private static readonly Dictionary<IPEndPoint, int> Nothing = [];
 
-    /// <summary>Where its connections lead: how many to each end point.</summary>
-    /// <returns>Null when the process cannot be looked into (another user's); nothing when it is gone.</returns>
-    public static IReadOnlyDictionary<IPEndPoint, int>? Of(int pid, IReadOnlySet<IPEndPoint> targets)
+    // States in which the other side still has work.
+    private static readonly string[] Open = [TcpTable.Established, TcpTable.SynSent];
+
+    /// <summary>Where the connections of processes lead: how many to each end point. The host's sockets are read once for all of them.</summary>
+    /// <param name="pids">Processes of one network namespace.</param>
+    /// <param name="targets">End points that are looked for.</param>
+    /// <returns>For each process; null when it cannot be looked into (another user's), nothing when it is gone.</returns>
+    public static IReadOnlyList<IReadOnlyDictionary<IPEndPoint, int>?> Of(IEnumerable<int> pids, IReadOnlySet<IPEndPoint> targets)
     {
-        var found = new Dictionary<IPEndPoint, int>();
-        try
+        Dictionary<string, IPEndPoint>? sockets = null;
+        var found = new List<IReadOnlyDictionary<IPEndPoint, int>?>();
+        foreach (var pid in pids)
         {
-            var sockets = new Dictionary<string, IPEndPoint>();
-            foreach (var table in new[] { "tcp", "tcp6" })
+            try
             {
-                var file = $"/proc/{pid}/net/{table}";
-                if (!File.Exists(file)) continue;
-                foreach (var line in File.ReadLines(file).Skip(1))
-                {
-                    // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
-                    var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                    if (fields.Length >= 10 && Open.Contains(fields[3]) && EndPoint(fields[2]) is { } remote && targets.Contains(remote))
-                        sockets[$"socket:[{fields[9]}]"] = remote;
-                }
+                sockets ??= SocketsTo(targets, pid);
+                // Its descriptors are many; they are read only when anybody on this host is connected there.
+                found.Add(sockets.Count == 0 ? Nothing : Of(pid, sockets));
             }
-
-            // Its descriptors are many; they are read only when anybody on this host is connected there.
-            if (sockets.Count == 0) return found;
-            foreach (var descriptor in Directory.EnumerateFiles($"/proc/{pid}/fd"))
+            catch (UnauthorizedAccessException)
             {
-                if (Target(descriptor) is { } target && sockets.TryGetValue(target, out var remote))
-                    found[remote] = found.GetValueOrDefault(remote) + 1;
+                found.Add(null);
             }
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return null;
-        }
-        catch (IOException)
-        {
-            // It has ended in between, and its connections with it.
+            catch (IOException)
+            {
+                // It has ended in between, and its connections with it.
+                found.Add(Nothing);
+            }
         }
 
         return found;
@@ -68,6 +60,28 @@ internal static class ProcessConnections
         }
     }
 
+    private static Dictionary<string, IPEndPoint> SocketsTo(IReadOnlySet<IPEndPoint> targets, int pid)
+    {
+        var sockets = new Dictionary<string, IPEndPoint>();
+        foreach (var row in TcpTable.Rows($"/proc/{pid}/net"))
+        {
+            if (Open.Contains(row.State) && EndPoint(row.Remote) is { } remote && targets.Contains(remote)) sockets[$"socket:[{row.Inode}]"] = remote;
+        }
+
+        return sockets;
+    }
+
+    private static Dictionary<IPEndPoint, int> Of(int pid, Dictionary<string, IPEndPoint> sockets)
+    {
+        var found = new Dictionary<IPEndPoint, int>();
+        foreach (var descriptor in Directory.EnumerateFiles($"/proc/{pid}/fd"))
+        {
+            if (Target(descriptor) is { } target && sockets.TryGetValue(target, out var remote)) found[remote] = found.GetValueOrDefault(remote) + 1;
+        }
+
+        return found;
+    }
+
     /// <summary>An address as the kernel prints it: its 32-bit words in the machine's byte order, in hexadecimal.</summary>
     private static IPEndPoint? EndPoint(string text)
     {
@@ -81,8 +95,7 @@ internal static class ProcessConnections
         }
 
         var address = new IPAddress(bytes);
-        return new IPEndPoint(
-            address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, int.Parse(text.AsSpan(colon + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        return new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, TcpTable.PortOf(text));
     }
 
     private static string? Target(string descriptor)

@@ -10,8 +10,7 @@ namespace Decant.Agent.Balancers;
 /// </summary>
 internal abstract class TableBalancer(BalancerName name, TableTimings timings, TimeProvider time) : IBalancer, IDisposable
 {
-    /// <summary>Held from counting the members that are up until one of them is drained: two drains at once must not both count the other.</summary>
-    private readonly SemaphoreSlim choosing = new(1, 1);
+    private readonly OthersUp othersUp = new(name, time);
 
     /// <inheritdoc/>
     public BalancerName Name => name;
@@ -129,7 +128,7 @@ internal abstract class TableBalancer(BalancerName name, TableTimings timings, T
     protected abstract Task<IReadOnlyDictionary<string, int>> CountAsync(MemberTable table, CancellationToken cancellation);
 
     /// <summary>Frees what the kind holds.</summary>
-    protected virtual void Dispose(bool disposing) => choosing.Dispose();
+    protected virtual void Dispose(bool disposing) => othersUp.Dispose();
 
     private MemberTable Moved(MemberTable table, MemberName backend, BalancerMove move)
     {
@@ -156,36 +155,16 @@ internal abstract class TableBalancer(BalancerName name, TableTimings timings, T
         return moved;
     }
 
-    private async Task<bool> TakeOutAsync(MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
-    {
-        var begun = time.GetTimestamp();
-        var told = "";
-        while (true)
-        {
-            IReadOnlyList<Member> others;
-            await choosing.WaitAsync(cancellation);
-            try
-            {
-                others = [.. (await ReadBackendAsync(member.Backend, cancellation)).Members.Where(m => m.Name != member.Member.Value)];
-                if (others.Count(m => m.State == MemberState.Ready) >= options.MinOthersUp)
-                {
-                    return await ChangeAsync(
-                        member.Backend, table => Of(table, member).IsOut ? table : table.With(member.Member, MemberState.Draining), report, cancellation);
-                }
-            }
-            finally
-            {
-                choosing.Release();
-            }
-
-            var waited = time.GetElapsedTime(begun);
-            if (waited >= options.Deadline) throw BalancerErrors.TooFewInRotation(name, member, options.MinOthersUp, others, waited);
-            var states = string.Join(", ", others);
-            if (told != states)
-                report.Message($"waiting for {options.MinOthersUp} other members of {member.Backend} to be up before {member.Member} is drained: {told = states}");
-            await PauseAsync(options.Deadline - waited, cancellation);
-        }
-    }
+    private Task<bool> TakeOutAsync(MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
+        => othersUp.TakeOutAsync(
+            member,
+            options,
+            timings.Look,
+            async () => (await ReadBackendAsync(member.Backend, cancellation)).Members,
+            () => ChangeAsync(
+                member.Backend, table => Of(table, member).IsOut ? table : table.With(member.Member, MemberState.Draining), report, cancellation),
+            OthersUp.TellChanges(report),
+            cancellation);
 
     private static async Task<Member> SeenAsync(TableMember member, IReadOnlyDictionary<string, int> sessions, CancellationToken cancellation)
     {

@@ -19,21 +19,10 @@ internal sealed class SelfProbe(AgentConfiguration configuration) : IDisposable
         UseProxy = false,
         // A connection for each call: an agent that no longer accepts is found.
         PooledConnectionLifetime = TimeSpan.Zero,
-        ConnectCallback = async (_, cancellation) =>
+        ConnectCallback = (_, cancellation) =>
         {
             var listen = configuration.Listen;
-            EndPoint address = listen.Unix is { } path ? new UnixDomainSocketEndPoint(path) : listen.Tcp!;
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                await socket.ConnectAsync(address, cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
+            return SocketStream.OpenAsync(listen.Unix is { } path ? new UnixDomainSocketEndPoint(path) : listen.Tcp!, cancellation);
         },
     })
     {

@@ -120,10 +120,10 @@ public abstract class BalancerContractTests
     [Test]
     public async Task Names_that_it_does_not_have_are_refused_with_those_that_it_has()
     {
-        var backend = await ErrorOf(balancer.ReadBackendAsync(Name("shops"), default));
-        var member = await ErrorOf(DrainAsync("web9", Long));
-        var into = await ErrorOf(PutInAsync(new PutIn(Name("web9"))));
-        var outOf = await ErrorOf(balancer.MoveAsync(Shop, new BalancerMove([new PutIn(Name("web1"))], [Name("web9")]), Long, report, default));
+        var backend = await Refusal.OfAsync(balancer.ReadBackendAsync(Name("shops"), default));
+        var member = await Refusal.OfAsync(DrainAsync("web9", Long));
+        var into = await Refusal.OfAsync(PutInAsync(new PutIn(Name("web9"))));
+        var outOf = await Refusal.OfAsync(balancer.MoveAsync(Shop, new BalancerMove([new PutIn(Name("web1"))], [Name("web9")]), Long, report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -169,7 +169,7 @@ public abstract class BalancerContractTests
         silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var gone = new PutIn(Name("web3"), MemberAddress.Parse(silent.LocalEndPoint!.ToString()));
 
-        var error = await ErrorOf(balancer.MoveAsync(Shop, new BalancerMove([gone], [Name("web1")]), TimeSpan.FromSeconds(0.5), report, default));
+        var error = await Refusal.OfAsync(balancer.MoveAsync(Shop, new BalancerMove([gone], [Name("web1")]), TimeSpan.FromSeconds(0.5), report, default));
         var answers = await AnswersAsync(10);
 
         Assert.That(error.Reason, Is.EqualTo("MEMBER_NOT_UP"));
@@ -200,7 +200,7 @@ public abstract class BalancerContractTests
     {
         var elsewhere = new PutIn(Name("web1"), MemberAddress.Parse($"127.0.0.1:{three.Port}"));
 
-        var inRotation = await ErrorOf(PutInAsync(elsewhere));
+        var inRotation = await Refusal.OfAsync(PutInAsync(elsewhere));
         await DrainAsync("web1", Long);
         await PutInAsync(elsewhere);
 
@@ -212,7 +212,7 @@ public abstract class BalancerContractTests
     public async Task A_member_that_is_out_can_be_removed_and_one_in_rotation_cannot()
     {
         await PutInAsync(At(three));
-        var inRotation = await ErrorOf(balancer.RemoveAsync(Key("web3"), report, default));
+        var inRotation = await Refusal.OfAsync(balancer.RemoveAsync(Key("web3"), report, default));
         await DrainAsync("web3", Long);
         var removed = await balancer.RemoveAsync(Key("web3"), report, default);
         var again = await balancer.RemoveAsync(Key("web3"), report, default);
@@ -298,7 +298,7 @@ public abstract class BalancerContractTests
         await Eventually.TrueAsync(() => report.Sessions.Any(s => s > 0), "sessions of the draining member");
 
         await real.KillAsync();
-        var error = await ErrorOf(drain);
+        var error = await Refusal.OfAsync(drain);
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_UNREACHABLE"));
         Assert.That(error.Message, Does.Contain("nothing is known of its members now"));
@@ -311,11 +311,11 @@ public abstract class BalancerContractTests
 
         var errors = new[]
         {
-            await ErrorOf(balancer.ReadVersionAsync(default)),
-            await ErrorOf(balancer.ReadBackendAsync(Shop, default)),
-            await ErrorOf(DrainAsync("web1", Long)),
-            await ErrorOf(PutInAsync(new PutIn(Name("web1")))),
-            await ErrorOf(balancer.MaintenanceAsync(Key("web1"), report, default)),
+            await Refusal.OfAsync(balancer.ReadVersionAsync(default)),
+            await Refusal.OfAsync(balancer.ReadBackendAsync(Shop, default)),
+            await Refusal.OfAsync(DrainAsync("web1", Long)),
+            await Refusal.OfAsync(PutInAsync(new PutIn(Name("web1")))),
+            await Refusal.OfAsync(balancer.MaintenanceAsync(Key("web1"), report, default)),
         };
 
         Assert.That(errors.Select(e => e.Reason), Is.All.EqualTo("BALANCER_UNREACHABLE"));
@@ -326,21 +326,6 @@ public abstract class BalancerContractTests
     private static MemberKey Key(string member) => new(Shop, Name(member));
 
     private static PutIn At(TestMember member) => new(Name(member.Name), MemberAddress.Parse($"127.0.0.1:{member.Port}"));
-
-    private static async Task<OperatorError> ErrorOf(Task task)
-    {
-        try
-        {
-            await task;
-        }
-        catch (OperatorException exception)
-        {
-            return exception.Error;
-        }
-
-        Assert.Fail("expected an error");
-        throw new InvalidOperationException();
-    }
 
     private Task<Drained> DrainAsync(string member, TimeSpan deadline, int others = 0)
         => balancer.DrainAsync(Key(member), new DrainOptions(deadline, others), report, default);

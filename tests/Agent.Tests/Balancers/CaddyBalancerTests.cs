@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
-using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Tests.Balancers;
@@ -77,7 +76,7 @@ public class CaddyBalancerTests
         using var balancer = caddy.Balancer();
         var before = await caddy.ReadAsync("/id/shop");
 
-        var error = await ErrorOf(balancer.UndrainAsync(Shop, new PutIn(Web1.Member, Weight: 10), Long, report, default));
+        var error = await Refusal.OfAsync(balancer.UndrainAsync(Shop, new PutIn(Web1.Member, Weight: 10), Long, report, default));
 
         Assert.That(error.Reason, Is.EqualTo("WEIGHT_NOT_SUPPORTED"));
         Assert.That(error.Message, Does.Contain("ip_hash"));
@@ -100,7 +99,7 @@ public class CaddyBalancerTests
         var drain = balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default);
         await Eventually.TrueAsync(() => report.Sessions.Any(s => s > 0), "sessions");
         await caddy.PatchAsync("/id/shop", $$"""{ "@id": "shop", "handler": "reverse_proxy", "upstreams": [{ "@id": "shop/web2", "dial": "127.0.0.1:{{two.Port}}" }] }""");
-        var error = await ErrorOf(drain);
+        var error = await Refusal.OfAsync(drain);
         one.FinishSlow();
         await Task.WhenAll(asked);
 
@@ -123,7 +122,7 @@ public class CaddyBalancerTests
         await using var caddy = await RealCaddy.StartAsync([one, two]);
         using var balancer = caddy.Balancer();
 
-        var error = await ErrorOf(balancer.ReadBackendAsync(MemberName.Parse("other"), default));
+        var error = await Refusal.OfAsync(balancer.ReadBackendAsync(MemberName.Parse("other"), default));
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_REFUSED"));
         Assert.That(await balancer.ListBackendsAsync(default), Is.EqualTo(new[] { "shop" }));
@@ -141,7 +140,7 @@ public class CaddyBalancerTests
         using var balancer = new CaddyBalancer(
             BalancerName.Parse("front"), new BalancerSettings.Caddy(new Uri($"http://{listener.LocalEndpoint}")), new TableTimings(), TimeProvider.System);
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
         listener.Stop();
         await answering;
 
@@ -159,7 +158,7 @@ public class CaddyBalancerTests
             new TableTimings { Answer = TimeSpan.FromSeconds(0.3) },
             TimeProvider.System);
 
-        var error = await ErrorOf(balancer.ReadBackendAsync(Shop, default));
+        var error = await Refusal.OfAsync(balancer.ReadBackendAsync(Shop, default));
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_UNREACHABLE"));
     }
@@ -179,20 +178,5 @@ public class CaddyBalancerTests
         {
             // The test is over.
         }
-    }
-
-    private static async Task<OperatorError> ErrorOf(Task task)
-    {
-        try
-        {
-            await task;
-        }
-        catch (OperatorException exception)
-        {
-            return exception.Error;
-        }
-
-        Assert.Fail("expected an error");
-        throw new InvalidOperationException();
     }
 }

@@ -1,6 +1,5 @@
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
-using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Tests.Balancers;
@@ -45,7 +44,7 @@ public class HaproxyMembersTests
         using var balancer = haproxy.Balancer();
         await balancer.DrainAsync(Key("web2"), new DrainOptions(TimeSpan.FromSeconds(20), 0), report, default);
 
-        var error = await ErrorOf(balancer.MoveAsync(
+        var error = await Refusal.OfAsync(balancer.MoveAsync(
             Shop, new BalancerMove([new PutIn(Name("web2"))], [Name("web1")]), TimeSpan.FromSeconds(0.5), report, default));
         var backend = await balancer.ReadBackendAsync(Shop, default);
 
@@ -84,7 +83,7 @@ public class HaproxyMembersTests
         await using var haproxy = await RealHaproxy.StartAsync([one, two], server: "check inter 100ms rise 1 fall 2 weight 1 #");
         using var balancer = haproxy.Balancer();
 
-        var error = await ErrorOf(balancer.UndrainAsync(Shop, new PutIn(Name("web2"), Weight: 10), TimeSpan.FromSeconds(20), report, default));
+        var error = await Refusal.OfAsync(balancer.UndrainAsync(Shop, new PutIn(Name("web2"), Weight: 10), TimeSpan.FromSeconds(20), report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -104,7 +103,7 @@ public class HaproxyMembersTests
         await balancer.UndrainAsync(Shop, new PutIn(Name("web3"), address), TimeSpan.FromSeconds(20), report, default);
         var answers = new HashSet<string>();
         for (var i = 0; i < 4; i++) answers.Add(await haproxy.GetAsync("/"));
-        var inRotation = await ErrorOf(balancer.RemoveAsync(Key("web3"), report, default));
+        var inRotation = await Refusal.OfAsync(balancer.RemoveAsync(Key("web3"), report, default));
         await balancer.DrainAsync(Key("web3"), new DrainOptions(TimeSpan.FromSeconds(20), 0), report, default);
         await balancer.RemoveAsync(Key("web3"), report, default);
         var backend = await balancer.ReadBackendAsync(Shop, default);
@@ -127,9 +126,9 @@ public class HaproxyMembersTests
         using var @fixed = haproxy.Balancer();
         var elsewhere = new PutIn(Name("web2"), MemberAddress.Parse($"127.0.0.1:{three.Port}"));
 
-        var inRotation = await ErrorOf(managed.UndrainAsync(Shop, elsewhere, TimeSpan.FromSeconds(20), report, default));
+        var inRotation = await Refusal.OfAsync(managed.UndrainAsync(Shop, elsewhere, TimeSpan.FromSeconds(20), report, default));
         await managed.DrainAsync(Key("web2"), new DrainOptions(TimeSpan.FromSeconds(20), 0), report, default);
-        var notAllowed = await ErrorOf(@fixed.UndrainAsync(Shop, elsewhere, TimeSpan.FromSeconds(20), report, default));
+        var notAllowed = await Refusal.OfAsync(@fixed.UndrainAsync(Shop, elsewhere, TimeSpan.FromSeconds(20), report, default));
         await managed.UndrainAsync(Shop, elsewhere, TimeSpan.FromSeconds(20), report, default);
         var answers = new HashSet<string>();
         for (var i = 0; i < 4; i++) answers.Add(await haproxy.GetAsync("/"));
@@ -145,18 +144,4 @@ public class HaproxyMembersTests
     private static MemberName Name(string name) => MemberName.Parse(name);
 
     private static MemberKey Key(string member) => new(Shop, Name(member));
-
-    private static async Task<OperatorError> ErrorOf(Task work)
-    {
-        try
-        {
-            await work;
-        }
-        catch (OperatorException exception)
-        {
-            return exception.Error;
-        }
-
-        throw new AssertionException("it should have been refused");
-    }
 }

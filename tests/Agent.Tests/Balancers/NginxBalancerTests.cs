@@ -1,7 +1,6 @@
 using System.Globalization;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
-using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Tests.Balancers;
@@ -33,8 +32,8 @@ public class NginxBalancerTests
         var edited = (await File.ReadAllTextAsync(nginx.UpstreamFile)).Replace("upstream shop {", "upstream shop {\n    keepalive 4;", StringComparison.Ordinal);
         await File.WriteAllTextAsync(nginx.UpstreamFile, edited);
 
-        var refused = await ErrorOf(balancer.UndrainAsync(Shop, new PutIn(Web1.Member), Long, report, default));
-        var read = await ErrorOf(balancer.ReadBackendAsync(Shop, default));
+        var refused = await Refusal.OfAsync(balancer.UndrainAsync(Shop, new PutIn(Web1.Member), Long, report, default));
+        var read = await Refusal.OfAsync(balancer.ReadBackendAsync(Shop, default));
         var left = await File.ReadAllTextAsync(nginx.UpstreamFile);
         await File.WriteAllLinesAsync(nginx.UpstreamFile, edited.Split('\n').Where(l => !l.StartsWith("# decant-digest", StringComparison.Ordinal)));
         await balancer.UndrainAsync(Shop, new PutIn(Web1.Member), Long, report, default);
@@ -58,7 +57,7 @@ public class NginxBalancerTests
         await File.AppendAllTextAsync(nginx.ConfigurationFile, "\nfrobnicate on;\n");
         var before = await File.ReadAllTextAsync(nginx.UpstreamFile);
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -80,7 +79,7 @@ public class NginxBalancerTests
         var before = await File.ReadAllTextAsync(nginx.UpstreamFile);
 
         // nginx wants a server that is no backup.
-        var error = await ErrorOf(balancer.RemoveAsync(Web1, report, default));
+        var error = await Refusal.OfAsync(balancer.RemoveAsync(Web1, report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -117,7 +116,7 @@ public class NginxBalancerTests
         // What is written there finds no room (full(4)).
         File.CreateSymbolicLink(nginx["decant/.shop.conf.new"], "/dev/full");
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
         var again = await balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default);
 
         using (Assert.EnterMultipleScope())
@@ -139,7 +138,7 @@ public class NginxBalancerTests
         await File.WriteAllTextAsync(nginx.ConfigurationFile, main.Replace("/*.conf", "/shop.conf", StringComparison.Ordinal));
 
         var putIn = new PutIn(Web1.Member, MemberAddress.Parse($"127.0.0.1:{one.Port}"));
-        var error = await ErrorOf(balancer.UndrainAsync(MemberName.Parse("other"), putIn, Long, report, default));
+        var error = await Refusal.OfAsync(balancer.UndrainAsync(MemberName.Parse("other"), putIn, Long, report, default));
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_REFUSED"));
         Assert.That(error.WhatNext, Does.Contain("include"));
@@ -156,7 +155,7 @@ public class NginxBalancerTests
         await File.WriteAllTextAsync(
             nginx.ConfigurationFile, main.Replace("server {", $"server {{ listen 127.0.0.1:{one.Port};", StringComparison.Ordinal));
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
 
         using (Assert.EnterMultipleScope())
         {
@@ -224,7 +223,7 @@ public class NginxBalancerTests
         Signals.Send(old[0], 12); // SIGUSR2: a new master beside the old one.
         await Eventually.TrueAsync(() => File.Exists(nginx.PidFile + ".oldbin") && nginx.Processes() is { Count: 3 } now && now[0] != old[0], "the new master");
 
-        var error = await ErrorOf(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
+        var error = await Refusal.OfAsync(balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default));
         Signals.Send(old[0], 3); // SIGQUIT
         await Eventually.TrueAsync(() => old.All(p => !p.IsAlive), "the end of the old master");
         await balancer.DrainAsync(Web1, new DrainOptions(Long, 0), report, default);
@@ -246,7 +245,7 @@ public class NginxBalancerTests
             new TableTimings(),
             TimeProvider.System);
 
-        var error = await ErrorOf(balancer.MaintenanceAsync(Web1, report, default));
+        var error = await Refusal.OfAsync(balancer.MaintenanceAsync(Web1, report, default));
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_UNREACHABLE"));
         Assert.That(error.Message, Does.Contain("is not an nginx master"));
@@ -297,20 +296,5 @@ public class NginxBalancerTests
         {
             // As said.
         }
-    }
-
-    private static async Task<OperatorError> ErrorOf(Task task)
-    {
-        try
-        {
-            await task;
-        }
-        catch (OperatorException exception)
-        {
-            return exception.Error;
-        }
-
-        Assert.Fail("expected an error");
-        throw new InvalidOperationException();
     }
 }

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
+using Decant.Agent.Tests.Balancers;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -72,7 +73,7 @@ internal sealed class EmbeddedBalancerTests
         await using var proxy = await RunningProxy.StartAsync(one, two);
         await proxy.DrainAsync(two);
 
-        var error = await ErrorOf(proxy.DrainAsync(one, seconds: 0.2, others: 1));
+        var error = await Refusal.OfAsync(proxy.DrainAsync(one, seconds: 0.2, others: 1));
 
         using (Assert.EnterMultipleScope())
         {
@@ -111,7 +112,7 @@ internal sealed class EmbeddedBalancerTests
         await using var proxy = await RunningProxy.StartAsync(one);
         await two.KillAsync();
 
-        var error = await ErrorOf(proxy.Balancer.UndrainAsync(RunningProxy.Shop, RunningProxy.In(two), TimeSpan.FromSeconds(0.2), proxy.Report, default));
+        var error = await Refusal.OfAsync(proxy.Balancer.UndrainAsync(RunningProxy.Shop, RunningProxy.In(two), TimeSpan.FromSeconds(0.2), proxy.Report, default));
         Assert.That((error.Code, error.Reason), Is.EqualTo((StatusCode.DeadlineExceeded, "MEMBER_NOT_UP")));
         Assert.That(await proxy.SeeAsync(two), Is.Null);
 
@@ -130,7 +131,7 @@ internal sealed class EmbeddedBalancerTests
         };
         await using var proxy = await RunningProxy.StartAsync(settings);
 
-        var error = await ErrorOf(proxy.Balancer.UndrainAsync(RunningProxy.Shop, RunningProxy.In(one), TimeSpan.FromSeconds(0.2), proxy.Report, default));
+        var error = await Refusal.OfAsync(proxy.Balancer.UndrainAsync(RunningProxy.Shop, RunningProxy.In(one), TimeSpan.FromSeconds(0.2), proxy.Report, default));
 
         Assert.That(error.Message, Does.Contain("/status/500 answers 500"));
     }
@@ -141,7 +142,7 @@ internal sealed class EmbeddedBalancerTests
         await using var proxy = await RunningProxy.StartAsync(one);
         var move = new BalancerMove([RunningProxy.In(two)], [MemberName.Parse("web1")]);
         await two.KillAsync();
-        var error = await ErrorOf(proxy.Balancer.MoveAsync(RunningProxy.Shop, move, TimeSpan.FromSeconds(0.2), proxy.Report, default));
+        var error = await Refusal.OfAsync(proxy.Balancer.MoveAsync(RunningProxy.Shop, move, TimeSpan.FromSeconds(0.2), proxy.Report, default));
         Assert.That(error.Reason, Is.EqualTo("MEMBER_NOT_UP"));
         Assert.That(await proxy.GetAsync("/"), Is.EqualTo("web1"));
         await two.RunAsync();
@@ -272,7 +273,7 @@ internal sealed class EmbeddedBalancerTests
         await using var proxy = await RunningProxy.StartAsync(one);
         await proxy.StopAsync();
 
-        var error = await ErrorOf(proxy.DrainAsync(one));
+        var error = await Refusal.OfAsync(proxy.DrainAsync(one));
 
         Assert.That((error.Code, error.Reason), Is.EqualTo((StatusCode.Unavailable, "BALANCER_UNREACHABLE")));
         Assert.That(error.WhatNext, Does.Contain("decant-proxy"));
@@ -284,7 +285,7 @@ internal sealed class EmbeddedBalancerTests
         await using var proxy = await RunningProxy.StartAsync(one);
         Directory.CreateDirectory(proxy.StateFile + ".new");
 
-        var error = await ErrorOf(proxy.DrainAsync(one));
+        var error = await Refusal.OfAsync(proxy.DrainAsync(one));
 
         Assert.That(error.Reason, Is.EqualTo("BALANCER_REFUSED"));
         Assert.That((await proxy.SeeAsync(one)).Status, Is.EqualTo("UP"));
@@ -294,7 +295,7 @@ internal sealed class EmbeddedBalancerTests
     public async Task Members_are_removed_when_they_are_out()
     {
         await using var proxy = await RunningProxy.StartAsync(one, two);
-        Assert.That((await ErrorOf(proxy.Balancer.RemoveAsync(RunningProxy.Key(one), proxy.Report, default))).Reason, Is.EqualTo("MEMBER_IN_ROTATION"));
+        Assert.That((await Refusal.OfAsync(proxy.Balancer.RemoveAsync(RunningProxy.Key(one), proxy.Report, default))).Reason, Is.EqualTo("MEMBER_IN_ROTATION"));
         await proxy.Balancer.MaintenanceAsync(RunningProxy.Key(one), proxy.Report, default);
         Assert.That((await proxy.SeeAsync(one)).Status, Is.EqualTo("MAINT"));
 
@@ -302,7 +303,7 @@ internal sealed class EmbeddedBalancerTests
 
         Assert.That(await proxy.SeeAsync(one), Is.Null);
         Assert.That((await proxy.Balancer.RemoveAsync(RunningProxy.Key(one), proxy.Report, default)).Unchanged, Is.True);
-        Assert.That((await ErrorOf(proxy.DrainAsync(one))).Reason, Is.EqualTo("MEMBER_NOT_FOUND"));
+        Assert.That((await Refusal.OfAsync(proxy.DrainAsync(one))).Reason, Is.EqualTo("MEMBER_NOT_FOUND"));
     }
 
     [Test]
@@ -310,7 +311,7 @@ internal sealed class EmbeddedBalancerTests
     {
         await using var proxy = await RunningProxy.StartAsync(one);
 
-        var error = await ErrorOf(proxy.Balancer.UndrainAsync(MemberName.Parse("blog"), RunningProxy.In(two), TimeSpan.FromSeconds(1), proxy.Report, default));
+        var error = await Refusal.OfAsync(proxy.Balancer.UndrainAsync(MemberName.Parse("blog"), RunningProxy.In(two), TimeSpan.FromSeconds(1), proxy.Report, default));
 
         Assert.That((error.Code, error.Reason), Is.EqualTo((StatusCode.NotFound, "BACKEND_NOT_FOUND")));
         Assert.That(error.WhatNext, Does.Contain("proxy.backends"));
@@ -328,19 +329,5 @@ internal sealed class EmbeddedBalancerTests
         }
 
         return answered;
-    }
-
-    private static async Task<OperatorError> ErrorOf(Task task)
-    {
-        try
-        {
-            await task;
-        }
-        catch (OperatorException exception)
-        {
-            return exception.Error;
-        }
-
-        throw new AssertionException("it was expected to fail");
     }
 }

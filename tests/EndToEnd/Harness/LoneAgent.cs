@@ -61,17 +61,17 @@ internal sealed class LoneAgent : IAsyncDisposable
                 new StartRequest { Operation = AgentClient.NewOperation(), App = "demo", Slot = "main", Release = release, Spec = Spec },
                 cancellationToken: cancellation),
             cancellation);
-        await Eventually.TrueAsync(() => ServesAsync(cancellation), "the release serves", cancellation);
+        await Eventually.TrueAsync(() => ServesAsync(cancellation), "the release is ready", cancellation);
         return release;
     }
 
-    /// <summary>Whether the release answers.</summary>
+    /// <summary>Whether the release answers and says that it is ready: it listens before it is warm.</summary>
     public async Task<bool> ServesAsync(CancellationToken cancellation)
     {
         using var http = new HttpClient();
         try
         {
-            return (await http.GetStringAsync($"http://127.0.0.1:{Host.AppPort}/version", cancellation)).Length > 0;
+            return (await http.GetStringAsync($"http://127.0.0.1:{Host.AppPort}/health", cancellation)).Length > 0;
         }
         catch (HttpRequestException)
         {
