@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up everything, builds, checks the formatting and passes the tests.
 #   tests/run.sh             all tests (what CI runs)
-#   tests/run.sh --quick     without the native AOT build and its end-to-end tests
+#   tests/run.sh --quick     without the native AOT build: the end-to-end tests run the programs as dotnet build makes them
+# Otherwise the end-to-end tests run the native programs, which are what is shipped.
 # Ends with one line: N passed, N failed, N skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +27,13 @@ dotnet format Agents.sln --verify-no-changes --no-restore
 results=$(mktemp -d)
 publishing=''
 trap '[ -z "$publishing" ] || kill "$publishing" 2>/dev/null || true; rm -rf "$results"' EXIT
+
+# The native build takes minutes of one core; what comes before the end-to-end tests leaves the other idle.
+if ! $quick; then
+  nice -n 10 bash packaging/publish.sh "$results/native" >"$results/publish.log" 2>&1 &
+  publishing=$!
+fi
+
 passed=0 failed=0 skipped=0 broken=0
 
 # run_tests NAME PROJECT [dotnet test options]: adds its outcome to the account; a run that ends without one counts as broken.
@@ -51,25 +59,17 @@ run_tests() {
   skipped=$((skipped + total - executed))
 }
 
-# The native build takes minutes of one core; the tests of the two programs' parts leave it idle now and then.
-if ! $quick; then
-  nice -n 10 bash packaging/publish.sh "$results/native" >"$results/publish.log" 2>&1 &
-  publishing=$!
-fi
-
 run_tests agent tests/Agent.Tests
 run_tests controller tests/Controller.Tests
-run_tests end-to-end tests/EndToEnd
 
-if ! $quick; then
-  step "Native AOT"
-  if wait "$publishing"; then
-    cat "$results/publish.log"
-  else
-    cat "$results/publish.log" >&2
-    broken=$((broken + 1))
-  fi
-  DECANT_TEST_BIN="$results/native" run_tests native tests/EndToEnd --filter "TestCategory=Native"
+if $quick; then
+  run_tests end-to-end tests/EndToEnd
+elif step "Native AOT" && wait "$publishing"; then
+  cat "$results/publish.log"
+  DECANT_TEST_BIN="$results/native" run_tests end-to-end tests/EndToEnd
+else
+  cat "$results/publish.log" >&2
+  broken=$((broken + 1))
 fi
 
 failed=$((failed + broken))

@@ -3,7 +3,6 @@ using Decant.V1;
 
 namespace Decant.EndToEnd;
 
-[Category("Native")]
 public class AgentDeathTests
 {
     [Test]

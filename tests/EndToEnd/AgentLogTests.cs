@@ -12,7 +12,6 @@ public class AgentLogTests
     private const string OfManifest = "canary-of-the-manifests-env";
 
     [Test]
-    [Category("Native")]
     [CancelAfter(180_000)]
     public async Task Every_line_of_an_operation_says_what_it_belongs_to_and_no_line_and_no_error_has_a_value_of_an_environment(CancellationToken cancellation)
     {

@@ -2,7 +2,6 @@ using Decant.EndToEnd.Harness;
 
 namespace Decant.EndToEnd;
 
-[Category("Native")]
 public class AgentStartTests
 {
     private LoneAgent agent = null!;

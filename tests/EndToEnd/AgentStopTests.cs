@@ -6,7 +6,6 @@ using Grpc.Core;
 
 namespace Decant.EndToEnd;
 
-[Category("Native")]
 public class AgentStopTests
 {
     [Test]

@@ -4,7 +4,6 @@ using Decant.EndToEnd.Harness;
 namespace Decant.EndToEnd;
 
 /// <summary>Every command as an operator types it, against a real fleet of two hosts that runs 1.1.0 and had 1.0.0 before.</summary>
-[Category("Native")]
 public class CommandLineTests
 {
     private TestFleet fleet = null!;

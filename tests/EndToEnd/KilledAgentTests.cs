@@ -5,7 +5,6 @@ using Grpc.Core;
 
 namespace Decant.EndToEnd;
 
-[Category("Native")]
 public class KilledAgentTests
 {
     [Test]

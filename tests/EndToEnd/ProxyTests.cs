@@ -16,7 +16,6 @@ public class ProxyTests
     public void DeleteSocket() => File.Delete(socket);
 
     [Test]
-    [Category("Native")]
     [CancelAfter(90_000)]
     public async Task The_proxy_restarts_under_load_without_losing_a_request_and_goes_on_as_it_was(CancellationToken cancellation)
     {

@@ -12,7 +12,7 @@ public partial class ReadmeTests
     {
         ["bash packaging/demo.sh"] = "needs minutes and its own fleet; a person's command",
         ["bash tests/run.sh"] = "runs this test",
-        ["bash packaging/publish.sh"] = "tests/run.sh runs it before the native tests",
+        ["bash packaging/publish.sh"] = "tests/run.sh runs it before the end-to-end tests",
         ["dotnet run"] = "the benchmarks, which measure and decide nothing",
         ["export DECANT_TEST_BIN"] = "for the benchmarks",
     };

@@ -7,7 +7,6 @@ using Grpc.Reflection.V1Alpha;
 namespace Decant.EndToEnd;
 
 /// <summary>What tools such as grpcurl rest on. Native AOT could have trimmed it away.</summary>
-[Category("Native")]
 public class ReflectionTests
 {
     private LoneAgent agent = null!;

@@ -5,7 +5,6 @@ using Decant.V1;
 
 namespace Decant.EndToEnd;
 
-[Category("Native")]
 public class RefusedArchiveTests
 {
     private TestFleet fleet = null!;

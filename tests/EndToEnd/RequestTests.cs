@@ -9,7 +9,6 @@ using Grpc.Core;
 
 namespace Decant.EndToEnd;
 
-[Category("Native")]
 public class RequestTests
 {
     private LoneAgent agent = null!;

@@ -37,7 +37,6 @@ public class RollingDeploymentTests
     }
 
     [Test]
-    [Category("Native")]
     [CancelAfter(180_000)]
     public async Task A_release_with_a_slow_migration_replaces_another_under_load_and_no_request_fails(CancellationToken cancellation)
     {

@@ -5,7 +5,6 @@ namespace Decant.EndToEnd;
 public class SystemdTests
 {
     [Test]
-    [Category("Native")]
     [CancelAfter(120_000)]
     public async Task Systemd_is_told_when_the_agent_is_ready_alive_and_stopping_and_the_journal_gets_lines_with_priorities(CancellationToken cancellation)
     {
