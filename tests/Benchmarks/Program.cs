@@ -1,7 +1,7 @@
 using Decant.Benchmarks;
 
 // Prints what the README quotes. Each figure stands beside the alternative that it is compared with, measured in the same run.
-//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint|proxy]
+//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint|proxy|comparison]
 // DECANT_TEST_BIN names the directory with the native programs (packaging/publish.sh).
 var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
 {
@@ -9,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
     ["staging"] = StagingBenchmark.RunAsync,
     ["deployment"] = DeploymentBenchmark.RunAsync,
     ["proxy"] = ProxyBenchmark.RunAsync,
+    ["comparison"] = ComparisonBenchmark.RunAsync,
 };
 
 using var stop = new CancellationTokenSource();
