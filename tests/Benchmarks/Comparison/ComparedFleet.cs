@@ -6,7 +6,8 @@ namespace Decant.Benchmarks.Comparison;
 internal sealed class ComparedFleet : IAsyncDisposable
 {
     private readonly FreePorts ports = new();
-    private readonly List<IAsyncDisposable> started = [];
+    private readonly List<RunningProgram> programs = [];
+    private readonly List<TestHost> agents = [];
 
     public ComparedFleet()
     {
@@ -54,14 +55,14 @@ internal sealed class ComparedFleet : IAsyncDisposable
     public RunningProgram Start(string program, params string[] arguments)
     {
         var running = RunningProgram.Start(program, arguments);
-        started.Add(running);
+        programs.Add(running);
         return running;
     }
 
     /// <summary>Starts an agent that ends with the fleet.</summary>
     public async Task StartAgentAsync(TestHost host, CancellationToken cancellation)
     {
-        started.Add(host);
+        agents.Add(host);
         await host.StartAgentAsync(cancellation);
     }
 
@@ -104,7 +105,7 @@ internal sealed class ComparedFleet : IAsyncDisposable
             worker_processes auto; daemon off; pid {{Directory}}/nginx.pid; error_log {{Directory}}/nginx.log error;
             events { worker_connections 4096; }
             http {
-              access_log off; client_body_temp_path {{Directory}}/nginx-body; proxy_temp_path {{Directory}}/nginx-proxy;
+              access_log off; client_body_buffer_size 1m;
               keepalive_requests 1000000000;
               include {{upstream}};
               server {
@@ -120,8 +121,15 @@ internal sealed class ComparedFleet : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        started.Reverse();
-        foreach (var one in started) await one.DisposeAsync();
+        foreach (var agent in agents) await agent.DisposeAsync();
+        foreach (var program in programs)
+        {
+            // A master that is killed leaves its workers behind.
+            await program.SignalAsync("TERM");
+            await program.WaitForExitAsync(CancellationToken.None);
+            await program.DisposeAsync();
+        }
+
         await LeftProcesses.KillAsync(Directory);
         ports.Dispose();
         System.IO.Directory.Delete(Directory, recursive: true);
