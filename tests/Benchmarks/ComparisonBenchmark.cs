@@ -13,7 +13,9 @@ namespace Decant.Benchmarks;
 /// </summary>
 internal static class ComparisonBenchmark
 {
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
+    /// <summary>The first seconds are the load generator's own: its code is compiled and its connections are made.</summary>
+    public static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan Before = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Aftermath = TimeSpan.FromSeconds(2);
 
@@ -59,12 +61,6 @@ internal static class ComparisonBenchmark
     public static LoadOptions LoadOf(Uri url, double rate) => new(
         url, FastRate: rate * 0.8, NewConnectionRate: rate * 0.2, SlowRate: 3, SlowTime: TimeSpan.FromSeconds(1), StreamRate: 1, UploadRate: 1);
 
-    /// <summary>One host's share of the requests that take a second, which is what a stop waits for.</summary>
-    public static LoadOptions SlowShareOf(Uri url) => LoadOf(url, 0) with
-    {
-        SlowRate = 3.0 / ComparedFleet.Count, StreamRate = 1.0 / ComparedFleet.Count, UploadRate = 0,
-    };
-
     private static async Task<Outcome> MeasureAsync(Way way, OwnTimes own, double rate, CancellationToken cancellation)
     {
         await using var fleet = new ComparedFleet();
@@ -103,7 +99,7 @@ internal static class ComparisonBenchmark
     private static async Task<(TimedRun Run, TimeSpan Drains)> DeployAsync(Way way, ComparedFleet fleet, string archive, CancellationToken cancellation)
     {
         using var over = new CancellationTokenSource();
-        var watch = way.IsBehindHaproxy ? DrainWatch.SumAsync(fleet.Socket, over.Token) : Task.FromResult(TimeSpan.Zero);
+        var watch = way.IsBehindHaproxy ? DrainWatch.SumAsync(fleet.Haproxy, over.Token) : Task.FromResult(TimeSpan.Zero);
         var run = await TimedRun.RunAsync(way.Deploy(fleet, archive), cancellation);
         await over.CancelAsync();
         return (run, await watch);

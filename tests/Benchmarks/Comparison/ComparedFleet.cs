@@ -34,8 +34,10 @@ internal sealed class ComparedFleet : IAsyncDisposable
 
     public string Database => Path.Combine(Directory, "demo.db");
 
-    /// <summary>HAProxy's runtime API.</summary>
+    /// <summary>Where HAProxy's runtime API is.</summary>
     public string Socket => Path.Combine(Directory, "haproxy.sock");
+
+    public HaproxySocket Haproxy => new(Socket);
 
     public int NextPort() => ports.Next();
 

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
-using System.Text;
 
 namespace Decant.Benchmarks.Comparison;
 
@@ -13,7 +11,7 @@ internal static class DrainWatch
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Watches until it is told to stop; the sum over all servers.</summary>
-    public static async Task<TimeSpan> SumAsync(string socket, CancellationToken stop)
+    public static async Task<TimeSpan> SumAsync(HaproxySocket haproxy, CancellationToken stop)
     {
         var clock = Stopwatch.StartNew();
         var since = new Dictionary<string, TimeSpan>();
@@ -21,7 +19,7 @@ internal static class DrainWatch
         using var timer = new PeriodicTimer(Interval);
         while (!stop.IsCancellationRequested)
         {
-            foreach (var (server, sessions, status) in await ServersAsync(socket))
+            foreach (var (server, sessions, status) in await haproxy.ServersAsync())
             {
                 if (took.ContainsKey(server) || !status.StartsWith("DRAIN", StringComparison.Ordinal)) continue;
                 since.TryAdd(server, clock.Elapsed);
@@ -32,20 +30,5 @@ internal static class DrainWatch
         }
 
         return took.Values.Aggregate(TimeSpan.Zero, (sum, one) => sum + one);
-    }
-
-    private static async Task<List<(string Server, int Sessions, string Status)>> ServersAsync(string path)
-    {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
-        await using var stream = new NetworkStream(socket);
-        // Servers of all backends (-1 4 -1); columns as the management guide numbers them: 1 svname, 4 scur, 17 status.
-        await stream.WriteAsync(Encoding.ASCII.GetBytes("show stat -1 4 -1\n"));
-        using var reader = new StreamReader(stream);
-        var text = await reader.ReadToEndAsync();
-        return [.. text.Split('\n')
-            .Select(line => line.Split(','))
-            .Where(fields => fields.Length > 17 && int.TryParse(fields[4], out _))
-            .Select(fields => (fields[1], int.Parse(fields[4], System.Globalization.CultureInfo.InvariantCulture), fields[17]))];
     }
 }

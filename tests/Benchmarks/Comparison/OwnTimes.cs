@@ -3,12 +3,15 @@ using Decant.Load;
 
 namespace Decant.Benchmarks.Comparison;
 
-/// <summary>The app's own times on this machine while three hosts carry the load: medians of <see cref="Rounds"/> rounds.</summary>
+/// <summary>
+/// The app's own times on this machine under the load, with nobody who deploys: medians of <see cref="Rounds"/> rounds. Measured on more members of
+/// the same backend, since an app that has carried traffic stops more slowly than one that has not.
+/// </summary>
 /// <param name="Boot">One instance, from its start until it is healthy.</param>
-/// <param name="Stop">One instance without requests, until its process is gone.</param>
-/// <param name="BusyStop">One instance with its share of the requests that take a second: it finishes those in flight first.</param>
+/// <param name="Stop">One instance that was drained, until its process is gone.</param>
+/// <param name="BusyStop">One instance that was not: it finishes the requests in flight first.</param>
 /// <param name="BootTogether">Three at once, until the last is healthy.</param>
-/// <param name="BusyStopTogether">Three at once, with requests, until the last is gone.</param>
+/// <param name="BusyStopTogether">Three at once that were not drained, until the last is gone.</param>
 internal sealed record OwnTimes(TimeSpan Boot, TimeSpan Stop, TimeSpan BusyStop, TimeSpan BootTogether, TimeSpan BusyStopTogether)
 {
     private const int Rounds = 5;
@@ -20,7 +23,7 @@ internal sealed record OwnTimes(TimeSpan Boot, TimeSpan Stop, TimeSpan BusyStop,
         var archive = await DemoRelease.BuildAsync("1.0.0", fleet.Directory, cancellation);
         var root = Path.Combine(fleet.Directory, "alone");
         await AppAlone.UnpackAsync(archive, root, cancellation);
-        await fleet.StartHaproxyAsync(fleet.Hosts.Select(h => (h.Name, h.Port)), cancellation);
+        await fleet.StartHaproxyAsync(fleet.Hosts.SelectMany(h => new[] { (h.Name, h.Port), (More(h), h.SecondPort) }), cancellation);
         await using var web1 = await AppAlone.StartAsync(root, fleet.Environment("web1", fleet.Hosts[0].Port), cancellation);
         await using var web2 = await AppAlone.StartAsync(root, fleet.Environment("web2", fleet.Hosts[1].Port), cancellation);
         await using var web3 = await AppAlone.StartAsync(root, fleet.Environment("web3", fleet.Hosts[2].Port), cancellation);
@@ -28,12 +31,11 @@ internal sealed record OwnTimes(TimeSpan Boot, TimeSpan Stop, TimeSpan BusyStop,
         var load = LoadRun.Start(ComparisonBenchmark.LoadOf(fleet.Url, rate));
         try
         {
-            // The first seconds are the load generator's own warm-up.
-            await Task.Delay(TimeSpan.FromSeconds(4), cancellation);
-            var idle = await RoundsAsync(fleet, root, 1, busy: false, cancellation);
-            var busy = await RoundsAsync(fleet, root, 1, busy: true, cancellation);
-            var together = await RoundsAsync(fleet, root, ComparedFleet.Count, busy: true, cancellation);
-            return new OwnTimes(idle.Boot, idle.Stop, busy.Stop, together.Boot, together.Stop);
+            await Task.Delay(ComparisonBenchmark.WarmUp, cancellation);
+            var drained = await RoundsAsync(fleet, root, fleet.Hosts.Take(1), drain: true, cancellation);
+            var busy = await RoundsAsync(fleet, root, fleet.Hosts.Take(1), drain: false, cancellation);
+            var together = await RoundsAsync(fleet, root, fleet.Hosts, drain: false, cancellation);
+            return new OwnTimes(drained.Boot, drained.Stop, busy.Stop, together.Boot, together.Stop);
         }
         finally
         {
@@ -42,35 +44,31 @@ internal sealed record OwnTimes(TimeSpan Boot, TimeSpan Stop, TimeSpan BusyStop,
     }
 
     private static async Task<(TimeSpan Boot, TimeSpan Stop)> RoundsAsync(
-        ComparedFleet fleet, string root, int instances, bool busy, CancellationToken cancellation)
+        ComparedFleet fleet, string root, IEnumerable<ComparedHost> hosts, bool drain, CancellationToken cancellation)
     {
         var (boots, stops) = (new Samples(), new Samples());
         for (var round = 0; round < Rounds; round++)
         {
-            var apps = await Task.WhenAll(Enumerable.Range(0, instances).Select(_ =>
-            {
-                var port = fleet.NextPort();
-                return StartAsync(root, fleet.Environment("alone", port), busy, cancellation);
-            }));
-            // Requests in flight are to be at any point of their second.
-            if (busy) await Task.Delay(TimeSpan.FromMilliseconds(1500 + (round * 1000 / Rounds)), cancellation);
-            var ends = await Task.WhenAll(apps.Select(app => app.App.StopAsync(cancellation)));
-            boots.Add(apps.Max(app => app.App.Boot));
+            var apps = await Task.WhenAll(hosts.Select(h => AppAlone.StartAsync(root, fleet.Environment(More(h), h.SecondPort), cancellation)));
+            // Traffic comes to it, and requests in flight are to be at any point of their second.
+            await Task.Delay(TimeSpan.FromMilliseconds(1500 + (round * 1000 / Rounds)), cancellation);
+            if (drain) foreach (var host in hosts) await DrainAsync(fleet.Haproxy, More(host), cancellation);
+            var ends = await Task.WhenAll(apps.Select(app => app.StopAsync(cancellation)));
+            if (drain) foreach (var host in hosts) await fleet.Haproxy.AskAsync($"set server demo/{More(host)} state ready");
+            boots.Add(apps.Max(app => app.Boot));
             stops.Add(ends.Max());
-            foreach (var (app, load) in apps)
-            {
-                await app.DisposeAsync();
-                if (load is not null) await load.StopAsync();
-            }
+            foreach (var app in apps) await app.DisposeAsync();
         }
 
         return (TimeSpan.FromSeconds(boots.Median), TimeSpan.FromSeconds(stops.Median));
     }
 
-    private static async Task<(AppAlone App, LoadRun? Load)> StartAsync(
-        string root, IReadOnlyDictionary<string, string> environment, bool busy, CancellationToken cancellation)
+    private static async Task DrainAsync(HaproxySocket haproxy, string member, CancellationToken cancellation)
     {
-        var app = await AppAlone.StartAsync(root, environment, cancellation);
-        return (app, busy ? LoadRun.Start(ComparisonBenchmark.SlowShareOf(new Uri($"http://127.0.0.1:{environment["PORT"]}"))) : null);
+        await haproxy.AskAsync($"set server demo/{member} state drain");
+        await Eventually.TrueAsync(
+            async () => (await haproxy.ServersAsync()).Single(s => s.Server == member).Sessions == 0, $"{member} is drained", cancellation);
     }
+
+    private static string More(ComparedHost host) => $"{host.Name}-more";
 }
