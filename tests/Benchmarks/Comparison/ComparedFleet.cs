@@ -69,17 +69,22 @@ internal sealed class ComparedFleet : IAsyncDisposable
     }
 
     /// <summary>Starts HAProxy with its backend <c>demo</c>, checked often, so that nothing waits for it needlessly.</summary>
-    public async Task StartHaproxyAsync(IEnumerable<(string Name, int Port)> members, CancellationToken cancellation)
+    /// <param name="members">Its servers.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <param name="redispatch">
+    /// A connection that is refused goes to another server at once: whoever stops without draining loses less. HAProxy's default is to try the
+    /// same server again, a second later.
+    /// </param>
+    public async Task StartHaproxyAsync(IEnumerable<(string Name, int Port)> members, CancellationToken cancellation, bool redispatch = true)
     {
         var file = Path.Combine(Directory, "haproxy.cfg");
-        // With redispatch a connection that is refused goes to another server at once: whoever stops without draining loses less.
         await File.WriteAllTextAsync(file, $"""
             global
               stats socket {Socket} mode 600 level admin
               maxconn 4000
             defaults
               mode http
-              option redispatch 1
+              {(redispatch ? "option redispatch 1" : "no option redispatch")}
               timeout connect 2s
               timeout client 60s
               timeout server 60s

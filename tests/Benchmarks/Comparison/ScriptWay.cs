@@ -3,7 +3,10 @@ using Decant.EndToEnd.Harness;
 namespace Decant.Benchmarks.Comparison;
 
 /// <summary>A script that deploys to one instance a host, behind HAProxy.</summary>
-internal record ScriptWay(string Name, string Script) : Way(Name)
+/// <param name="Name">In the table.</param>
+/// <param name="Script">The script.</param>
+/// <param name="Redispatch">HAProxy sends what a server refuses to another one.</param>
+internal record ScriptWay(string Name, string Script, bool Redispatch = true) : Way(Name)
 {
     /// <summary>Where the scripts are.</summary>
     protected static string Scripts => Path.Combine(Programs.Repository, "tests", "Benchmarks", "Comparison", "scripts");
@@ -11,7 +14,7 @@ internal record ScriptWay(string Name, string Script) : Way(Name)
     public override async Task ServeAsync(ComparedFleet fleet, string archive, CancellationToken cancellation)
     {
         foreach (var host in fleet.Hosts) WriteInstance(fleet, host.Name, host.Name, host.Port);
-        await fleet.StartHaproxyAsync(fleet.Hosts.Select(h => (h.Name, h.Port)), cancellation);
+        await fleet.StartHaproxyAsync(fleet.Hosts.Select(h => (h.Name, h.Port)), cancellation, Redispatch);
         await RunAsync(Bash(fleet, archive, "stop-start.sh"), cancellation);
     }
 
