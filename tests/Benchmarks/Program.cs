@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Decant.Benchmarks;
 
 // Prints what the README quotes. Each figure stands beside the alternative that it is compared with, measured in the same run.
@@ -18,6 +19,12 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     stop.Cancel();
 };
+// What a benchmark started ends with it, also when somebody ends the benchmark.
+using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stop.Cancel();
+});
 
 var chosen = args.Length == 0 ? [.. benchmarks.Keys] : args;
 if (chosen.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
