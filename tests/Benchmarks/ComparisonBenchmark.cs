@@ -126,7 +126,7 @@ internal static class ComparisonBenchmark
         }
 
         Console.WriteLine("failed and max: of all rounds; the rest: medians. Latencies of small answers from when they were due. Cutovers: of the three hosts,");
-        Console.WriteLine("staging and migration not counted. App's own: its boots and stops, by its own script alone, and drains, as HAProxy saw them.");
+        Console.WriteLine("staging and migration not counted. App's own: its boots and stops, by its own script without anybody who deploys, and drains, as HAProxy saw them.");
     }
 
     /// <summary>Installs what is missing; says why when it cannot.</summary>
