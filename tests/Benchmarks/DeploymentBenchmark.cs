@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Decant.Benchmarks.Comparison;
 using Decant.EndToEnd.Harness;
 
 namespace Decant.Benchmarks;
@@ -46,9 +47,8 @@ internal static class DeploymentBenchmark
     {
         using var ports = new FreePorts();
         var port = ports.Next();
-        var root = Directory.CreateDirectory(Path.Combine(fleet.Directory, $"alone-{port}")).FullName;
-        await CommandResult.RunAsync("/bin/tar", ["xzf", archive, "-C", root], cancellation);
-        var script = Path.Combine(root, "bin", "demo");
+        var root = Path.Combine(fleet.Directory, $"alone-{port}");
+        await AppAlone.UnpackAsync(archive, root, cancellation);
         var environment = new Dictionary<string, string>
         {
             ["PORT"] = $"{port}",
@@ -58,30 +58,8 @@ internal static class DeploymentBenchmark
             ["DEMO_DB"] = fleet.Database,
             ["DEMO_WARMUP_MS"] = "200",
         };
-
-        var clock = Stopwatch.StartNew();
-        await using var app = RunningProgram.Start(script, ["start"], environment);
-        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
-        await Eventually.TrueAsync(() => IsHealthyAsync(http, cancellation), "the app alone is healthy", cancellation);
-        var boot = clock.Elapsed;
-
-        clock.Restart();
-        await CommandResult.RunAsync(script, ["stop"], cancellation, environment);
-        await app.WaitForExitAsync(cancellation);
-        return boot + clock.Elapsed;
-    }
-
-    private static async Task<bool> IsHealthyAsync(HttpClient http, CancellationToken cancellation)
-    {
-        try
-        {
-            using var response = await http.GetAsync("/health", cancellation);
-            return response.IsSuccessStatusCode;
-        }
-        catch (HttpRequestException)
-        {
-            return false;
-        }
+        await using var app = await AppAlone.StartAsync(root, environment, cancellation);
+        return app.Boot + await app.StopAsync(cancellation);
     }
 
     private static IEnumerable<(string Host, TimeSpan Time)> CutoverTimes(string events)

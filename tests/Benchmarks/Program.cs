@@ -1,7 +1,8 @@
+using System.Runtime.InteropServices;
 using Decant.Benchmarks;
 
 // Prints what the README quotes. Each figure stands beside the alternative that it is compared with, measured in the same run.
-//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint|proxy]
+//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint|proxy|comparison]
 // DECANT_TEST_BIN names the directory with the native programs (packaging/publish.sh).
 var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
 {
@@ -9,6 +10,7 @@ var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
     ["staging"] = StagingBenchmark.RunAsync,
     ["deployment"] = DeploymentBenchmark.RunAsync,
     ["proxy"] = ProxyBenchmark.RunAsync,
+    ["comparison"] = ComparisonBenchmark.RunAsync,
 };
 
 using var stop = new CancellationTokenSource();
@@ -17,6 +19,12 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     stop.Cancel();
 };
+// What a benchmark started ends with it, also when somebody ends the benchmark.
+using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stop.Cancel();
+});
 
 var chosen = args.Length == 0 ? [.. benchmarks.Keys] : args;
 if (chosen.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
