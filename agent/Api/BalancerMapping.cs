@@ -32,6 +32,7 @@ internal static class BalancerMapping
         LastCheck = member.LastCheck,
         ResponsesTotal = (ulong)member.ResponsesTotal,
         ResponseTimeMs = member.ResponseTimeMs,
+        ResponseTimeWindow = (uint)member.ResponseTimeWindow,
         LongLived = (uint)member.LongLived,
     };
 

@@ -49,6 +49,9 @@ internal sealed record Member
     /// <summary>Average time to answer of the latest requests, in milliseconds; 0 where it is not measured.</summary>
     public double ResponseTimeMs { get; init; }
 
+    /// <summary>In <see cref="ResponseTimeMs"/> each answer counts one part in so many, the first ones all the same; 0 when that is not known.</summary>
+    public int ResponseTimeWindow { get; init; }
+
     /// <summary>Of <see cref="Sessions"/>: those that do not finish by themselves, where the balancer can tell.</summary>
     public int LongLived { get; init; }
 

@@ -155,6 +155,7 @@ internal sealed class EmbeddedBalancer(BalancerName name, BalancerSettings.Embed
         ResponseErrors = view.AnswerErrors,
         ResponsesTotal = view.Answers,
         ResponseTimeMs = view.AverageMs,
+        ResponseTimeWindow = MemberCounters.Window,
         LongLived = view.LongLived,
         LastCheck = view.LastCheck,
     };

@@ -11,6 +11,9 @@ internal static class HaproxyReplies
 {
     private const string BackendRow = "1";
     private const string ServerRow = "2";
+    /// <summary>TIME_STATS_SAMPLES in HAProxy's include/haproxy/defaults.h.</summary>
+    private const int ResponseTimeWindow = 512;
+
     private static readonly string[] Classes = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
 
     /// <summary>SRV_ADMF_FMAINT, IMAINT, RMAINT. (CMAINT only remembers that the configuration once said so.)</summary>
@@ -74,6 +77,7 @@ internal static class HaproxyReplies
             ResponseErrors = Number(row, "eresp"),
             ResponsesTotal = Classes.Sum(c => Number(row, c)),
             ResponseTimeMs = Number(row, "rtime"),
+            ResponseTimeWindow = ResponseTimeWindow,
             LastCheck = LastCheck(row),
         };
     }

@@ -4,7 +4,7 @@ namespace Decant.Agent.Proxy;
 internal sealed class MemberCounters
 {
     /// <summary>So many latest answers the average is over, about.</summary>
-    private const int Window = 256;
+    public const int Window = 256;
 
     private long requests;
     private long answers;

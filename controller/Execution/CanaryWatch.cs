@@ -68,6 +68,7 @@ internal sealed class CanaryWatch(IFleet fleet, DeploymentManifest manifest, Rel
     {
         long answers = 0, errors = 0;
         double weighted = 0;
+        long timed = 0;
         foreach (var (balancer, host, slot) in from b in manifest.Balancers from h in manifest.Hosts from s in h.Slots select (b, h, s))
         {
             if (gate.Canaries.Any(c => c.Name == host.Name && (c.Slot.Name == slot.Name || host.Slots.Count == 1)) != isCanary) continue;
@@ -78,10 +79,12 @@ internal sealed class CanaryWatch(IFleet fleet, DeploymentManifest manifest, Rel
             var (more, worse) = restarted ? (member.Answers, member.Errors) : (member.Answers - before!.Answers, member.Errors - before.Errors);
             answers += more;
             errors += worse;
-            weighted += more * member.ResponseTimeMs;
+            if (ResponseTimes.Since(restarted ? null : before, member) is not { } milliseconds) continue;
+            weighted += more * milliseconds;
+            timed += more;
         }
 
-        return new TrafficFigures(answers, errors, answers == 0 ? 0 : weighted / answers);
+        return new TrafficFigures(answers, errors, timed == 0 ? 0 : weighted / timed);
     }
 
     private StepOutcome.Failed Failed(CanaryGate gate, string why, TimeSpan elapsed) => new(

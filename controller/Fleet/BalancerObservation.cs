@@ -29,8 +29,9 @@ public abstract record BalancerObservation
 /// <param name="Answers">Answers since the balancer's start.</param>
 /// <param name="Errors">Of them: 5xx.</param>
 /// <param name="ResponseTimeMs">Average time to answer of the latest requests; 0 when it is not measured.</param>
+/// <param name="ResponseTimeWindow">In that average each answer counts one part in so many, the first ones all the same; 0 when that is not known.</param>
 public sealed record ObservedMember(
-    MemberStanding Standing, string Address = "", int Weight = 100, long Answers = 0, long Errors = 0, double ResponseTimeMs = 0)
+    MemberStanding Standing, string Address = "", int Weight = 100, long Answers = 0, long Errors = 0, double ResponseTimeMs = 0, int ResponseTimeWindow = 0)
 {
     /// <summary>Somebody took it out: it takes no new requests.</summary>
     public bool IsOut => Standing is MemberStanding.Draining or MemberStanding.Maintenance;

@@ -54,7 +54,8 @@ internal static class StatusMapping
         (int)member.Weight,
         (long)member.ResponsesTotal,
         (long)member.Responses5Xx,
-        member.ResponseTimeMs);
+        member.ResponseTimeMs,
+        (int)member.ResponseTimeWindow);
 
     private static MemberStanding ToStanding(MemberState state) => state switch
     {

@@ -44,6 +44,7 @@ internal sealed class HaproxyRepliesTests
                 ResponseErrors = 2,
                 ResponsesTotal = 37,
                 ResponseTimeMs = 12,
+                ResponseTimeWindow = 512,
                 LastCheck = "L7OK 200",
             },
             new Member
@@ -53,6 +54,7 @@ internal sealed class HaproxyRepliesTests
                 State = MemberState.Draining,
                 Status = "DOWN 1/2",
                 Weight = 100,
+                ResponseTimeWindow = 512,
                 LastCheck = "L4CON Connection \"refused\", at once",
             },
         }));
