@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Decant.Benchmarks.Comparison;
 using Decant.EndToEnd.Harness;
 
@@ -30,7 +29,7 @@ internal static class DeploymentBenchmark
         var result = await fleet.DecantAsync(cancellation, "deploy", next, "--json");
         var total = clock.Elapsed;
         if (result.ExitCode != 0) throw new TestException(result.Everything);
-        foreach (var (host, time) in CutoverTimes(result.Output))
+        foreach (var (host, time) in HostTimes.Of(result.Output, verb => verb is "drain" or "undrain"))
         {
             Console.WriteLine($"  {host,-8} {time.TotalSeconds:0.000} s from the begin of its drain to the end of its undrain");
             each.Add(time);
@@ -61,13 +60,4 @@ internal static class DeploymentBenchmark
         await using var app = await AppAlone.StartAsync(root, environment, cancellation);
         return app.Boot + await app.StopAsync(cancellation);
     }
-
-    private static IEnumerable<(string Host, TimeSpan Time)> CutoverTimes(string events)
-        => events.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => JsonDocument.Parse(line).RootElement)
-            .Where(e => e.TryGetProperty("verb", out var verb) && verb.GetString() is "drain" or "undrain" && e.TryGetProperty("host", out _))
-            .GroupBy(e => e.GetProperty("host").GetString()!)
-            .Select(host => (host.Key, host.Max(At) - host.Min(At)));
-
-    private static DateTimeOffset At(JsonElement item) => item.GetProperty("at").GetDateTimeOffset();
 }

@@ -2,13 +2,14 @@ using System.Runtime.InteropServices;
 using Decant.Benchmarks;
 
 // Prints what the README quotes. Each figure stands beside the alternative that it is compared with, measured in the same run.
-//   dotnet run --project tests/Benchmarks -c Release [deployment|staging|footprint|proxy|comparison]
+//   dotnet run --project tests/Benchmarks -c Release [footprint|staging|deployment|rollback|proxy|comparison]
 // DECANT_TEST_BIN names the directory with the native programs (packaging/publish.sh).
 var benchmarks = new Dictionary<string, Func<CancellationToken, Task>>
 {
     ["footprint"] = FootprintBenchmark.RunAsync,
     ["staging"] = StagingBenchmark.RunAsync,
     ["deployment"] = DeploymentBenchmark.RunAsync,
+    ["rollback"] = RollbackBenchmark.RunAsync,
     ["proxy"] = ProxyBenchmark.RunAsync,
     ["comparison"] = ComparisonBenchmark.RunAsync,
 };

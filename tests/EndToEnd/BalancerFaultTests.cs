@@ -190,7 +190,7 @@ public class BalancerFaultTests
     public async Task Nginx_whose_configuration_was_broken_by_hand_is_found_before_anything_is_stopped_and_resume_completes_when_it_is_mended(CancellationToken cancellation)
     {
         await using var nginx = await BrokenNginx.StartAsync(fleet, cancellation);
-        WriteManifest("");
+        WriteManifest(nginx, "");
         CommandResult first = null!, rolledBack = null!, refused = null!, completed = null!;
         var report = await fleet.UnderLoadAsync(
             async _ =>
@@ -199,7 +199,7 @@ public class BalancerFaultTests
                 nginx.Break();
                 archive = await DemoRelease.BuildAsync(old, fleet.Directory, cancellation);
                 rolledBack = await fleet.DecantAsync(cancellation, "deploy", archive, "--json");
-                WriteManifest("auto_rollback: false");
+                WriteManifest(nginx, "auto_rollback: false");
                 refused = await fleet.DecantAsync(cancellation, "deploy", archive, "--json");
                 nginx.Mend();
                 completed = await fleet.DecantAsync(cancellation, "resume", DeploymentEvents.In(refused.Output).Deployment, "--json");
@@ -224,12 +224,48 @@ public class BalancerFaultTests
             Assert.That(report.Failed, Is.Zero, $"{report}\n{refused.Everything}\n{completed.Everything}");
         });
         Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { old, old }), completed.Everything);
+    }
 
-        void WriteManifest(string strategy)
+    [Test]
+    [CancelAfter(90_000)]
+    public async Task Nginx_whose_upstream_file_cannot_be_written_serves_on_as_it_was_and_resume_completes_when_there_is_room(CancellationToken cancellation)
+    {
+        await using var nginx = await BrokenNginx.StartAsync(fleet, cancellation);
+        WriteManifest(nginx, "auto_rollback: false", "DEMO_MISBEHAVE: slow_migration\nDEMO_MIGRATION_MS: 1000");
+        RunningProgram deployment = null!;
+        CommandResult completed = null!;
+        var exitCode = -1;
+        var report = await fleet.UnderLoadAsync(
+            async _ =>
+            {
+                deployment = fleet.StartDecant("deploy", archive, "--json");
+                await deployment.WaitForLineAsync("\"output\":\"migrating to", cancellation);
+                nginx.FillDisk();
+                exitCode = await deployment.WaitForExitAsync(cancellation);
+                nginx.FreeDisk();
+                completed = await fleet.DecantAsync(cancellation, "resume", DeploymentEvents.In(deployment.Output).Deployment, "--json");
+            },
+            cancellation,
+            through: nginx.Url);
+        await using var _ = deployment;
+
+        Assert.That(exitCode, Is.EqualTo(NeedsAttention), deployment.Output);
+        var events = DeploymentEvents.In(deployment.Output);
+        Assert.Multiple(() =>
         {
-            fleet.WriteManifest(strategy);
-            fleet.ChangeManifest($"agent: 127.0.0.1:{fleet.BalancerHost.AgentPort}", $"agent: 127.0.0.1:{nginx.Host.AgentPort}");
-        }
+            AssertFailed(events, "web1", "No space left on device", reason: "BALANCER_REFUSED");
+            Assert.That(events.Steps, Has.None.Contain("stop ").And.None.Contain("start "));
+            Assert.That(events.PositionOf("web1"), Is.EqualTo("untouched"), "nginx goes on with what it has read");
+            Assert.That(completed.ExitCode, Is.Zero, completed.Everything);
+            Assert.That(report.Failed, Is.Zero, $"{report}\n{deployment.Output}\n{completed.Everything}");
+        });
+        Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { next, next }), completed.Everything);
+    }
+
+    private void WriteManifest(BrokenNginx nginx, string strategy, string environment = "")
+    {
+        fleet.WriteManifest(strategy, environment);
+        fleet.ChangeManifest($"agent: 127.0.0.1:{fleet.BalancerHost.AgentPort}", $"agent: 127.0.0.1:{nginx.Host.AgentPort}");
     }
 
     /// <summary>People are told the host, the step and why.</summary>

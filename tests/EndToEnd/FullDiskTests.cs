@@ -12,16 +12,13 @@ namespace Decant.EndToEnd;
 public class FullDiskTests
 {
     private LoneAgent agent = null!;
-
-    private string Fill => Path.Combine(agent.Host.Data, "fill");
+    private SmallDisk disk = null!;
 
     [SetUp]
     public async Task MountAndStart()
     {
         agent = LoneAgent.Prepare(diskFloor: "0");
-        Directory.CreateDirectory(agent.Host.Data);
-        var mounted = await CommandResult.RunAsync("/bin/mount", ["-t", "tmpfs", "-o", "size=96m,mode=750", "tmpfs", agent.Host.Data], CancellationToken.None);
-        Assert.That(mounted.ExitCode, Is.Zero, $"this test mounts a small tmpfs, for which it must run as root: {mounted.Everything}");
+        disk = await SmallDisk.MountAsync(agent.Host.Data, "96m");
         await agent.Host.StartAgentAsync(CancellationToken.None);
     }
 
@@ -30,9 +27,8 @@ public class FullDiskTests
     {
         await agent.Host.DisposeAsync();
         await LeftProcesses.KillAsync(agent.Directory);
-        var unmounted = await CommandResult.RunAsync("/bin/umount", [agent.Host.Data], CancellationToken.None);
+        await disk.DisposeAsync();
         await agent.DisposeAsync();
-        Assert.That(unmounted.ExitCode, Is.Zero, unmounted.Everything);
     }
 
     [Test]
@@ -47,7 +43,7 @@ public class FullDiskTests
         Assert.That(await endless.ResponseStream.MoveNext(cancellation), Is.True);
         var (archive, next) = await agent.BuildAsync("1.1.0", cancellation);
         await client.UploadAsync("demo", next, archive, cancellation);
-        FillDisk();
+        disk.Fill();
 
         var stage = await AgentClient.ErrorAsync(() => client.StageAsync("demo", next, archive, cancellation));
         var upload = await AgentClient.ErrorAsync(() => client.UploadAsync("demo", AgentClient.Announce("1.2.0", [.. archive, 0]), [.. archive, 0], cancellation));
@@ -75,7 +71,7 @@ public class FullDiskTests
             "the health service says that the agent cannot work",
             cancellation);
 
-        File.Delete(Fill);
+        disk.Free();
         var staged = await client.StageAsync("demo", next, archive, cancellation);
         status = await client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
         await agent.Host.KillAgentAsync();
@@ -98,7 +94,7 @@ public class FullDiskTests
             await upload.RequestStream.WriteAsync(new UploadRequest { Data = ByteString.CopyFrom(archive, 0, 500_000) }, cancellation);
             var partial = Path.Combine(agent.Host.Data, "uploads", "demo", $"{release.Digest}.part");
             await Eventually.TrueAsync(() => Task.FromResult(File.Exists(partial) && new FileInfo(partial).Length == 500_000), "the first piece came", cancellation);
-            FillDisk();
+            disk.Fill();
             var error = await AgentClient.ErrorAsync(async () =>
             {
                 foreach (var piece in archive[500_000..].Chunk(200_000)) await upload.RequestStream.WriteAsync(new UploadRequest { Data = ByteString.CopyFrom(piece) }, cancellation);
@@ -111,7 +107,7 @@ public class FullDiskTests
             await Eventually.TrueAsync(() => Task.FromResult(!Directory.EnumerateFiles(Path.Combine(agent.Host.Data, "uploads"), "*", SearchOption.AllDirectories).Any()), "nothing is left", cancellation);
         }
 
-        File.Delete(Fill);
+        disk.Free();
         var large = LargeRelease(megabytes: 120);
         var announced = AgentClient.Announce("2.0.0", large);
         var refused = await AgentClient.ErrorAsync(() => agent.Client.StageAsync("demo", announced, large, cancellation));
@@ -152,21 +148,4 @@ public class FullDiskTests
 
     private async Task<Operation> OperationAsync(string id, CancellationToken cancellation)
         => await agent.Client.Operations.GetOperationAsync(new GetOperationRequest { Id = id }, cancellationToken: cancellation);
-
-    private void FillDisk()
-    {
-        using var file = new FileStream(Fill, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        foreach (var size in (int[])[1 << 20, 4096])
-        {
-            var block = new byte[size];
-            try
-            {
-                while (true) file.Write(block);
-            }
-            catch (IOException)
-            {
-                // No block of this size fits any more.
-            }
-        }
-    }
 }

@@ -22,7 +22,7 @@ public class TrafficTests
     {
         await using var fleet = await TestFleet.StartAsync(2, cancellation, balancer, twoSlots);
         // Above how long a slow answer takes: what is cut at the deadline is websockets alone.
-        const string Strategy = "drain_timeout: 5s\nlong_lived: { close_after: 0s, spread: 1s }";
+        const string Strategy = "drain_timeout: 6s\nlong_lived: { close_after: 0s, spread: 1s }";
         fleet.WriteManifest($"{Strategy}\nbatch: 2");
         await fleet.DeployedAsync("1.0.0", cancellation);
         fleet.WriteManifest(Strategy);
@@ -52,7 +52,7 @@ public class TrafficTests
                 }
             },
             cancellation,
-            slow: TimeSpan.FromSeconds(2),
+            slow: TimeSpan.FromSeconds(5),
             websockets: 4);
 
         Assert.Multiple(() =>

@@ -1,16 +1,17 @@
 namespace Decant.EndToEnd.Harness;
 
-/// <summary>Debian's nginx with an agent of its own before a fleet's hosts, and a configuration that is broken and mended by hand.</summary>
+/// <summary>Debian's nginx with an agent of its own before a fleet's hosts, and a configuration that is broken and mended by hand, or has no room left.</summary>
 internal sealed class BrokenNginx : IAsyncDisposable
 {
     private readonly FreePorts ports;
     private readonly string configuration;
     private readonly string good;
+    private readonly SmallDisk disk;
     private readonly RunningProgram program;
 
-    private BrokenNginx(FreePorts ports, TestHost host, int port, string configuration, string good)
+    private BrokenNginx(FreePorts ports, TestHost host, int port, string configuration, string good, SmallDisk disk)
     {
-        (this.ports, Host, this.configuration, this.good) = (ports, host, configuration, good);
+        (this.ports, Host, this.configuration, this.good, this.disk) = (ports, host, configuration, good, disk);
         Url = new Uri($"http://127.0.0.1:{port}");
         program = RunningProgram.Start("/usr/sbin/nginx", ["-c", configuration, "-g", "daemon off;"]);
     }
@@ -26,7 +27,8 @@ internal sealed class BrokenNginx : IAsyncDisposable
     {
         var ports = new FreePorts();
         var directory = Directory.CreateDirectory(Path.Combine(fleet.Directory, "nginx")).FullName;
-        var upstreams = Directory.CreateDirectory(Path.Combine(directory, "decant")).FullName;
+        var upstreams = Path.Combine(directory, "decant");
+        var disk = await SmallDisk.MountAsync(upstreams, "64k");
         var (configuration, pid, port) = (Path.Combine(directory, "nginx.conf"), Path.Combine(directory, "nginx.pid"), ports.Next());
         await File.WriteAllTextAsync(Path.Combine(upstreams, "demo.conf"), $$"""
             upstream demo {
@@ -40,7 +42,7 @@ internal sealed class BrokenNginx : IAsyncDisposable
             balancers:
               edge: { kind: nginx, config: {{configuration}}, upstreams: {{upstreams}}, program: /usr/sbin/nginx, pid: {{pid}} }
             """);
-        var nginx = new BrokenNginx(ports, host, port, configuration, good);
+        var nginx = new BrokenNginx(ports, host, port, configuration, good, disk);
         await Eventually.TrueAsync(() => Task.FromResult(File.Exists(pid)), "nginx's pid file", cancellation);
         await host.StartAgentAsync(cancellation);
         return nginx;
@@ -52,6 +54,12 @@ internal sealed class BrokenNginx : IAsyncDisposable
     /// <summary>Takes that back.</summary>
     public void Mend() => File.WriteAllText(configuration, good);
 
+    /// <summary>Leaves no room where the agent writes.</summary>
+    public void FillDisk() => disk.Fill();
+
+    /// <summary>Takes that back.</summary>
+    public void FreeDisk() => disk.Free();
+
     public async ValueTask DisposeAsync()
     {
         await Host.DisposeAsync();
@@ -59,6 +67,7 @@ internal sealed class BrokenNginx : IAsyncDisposable
         await program.SignalAsync("TERM");
         await program.WaitForExitAsync(CancellationToken.None);
         await program.DisposeAsync();
+        await disk.DisposeAsync();
         ports.Dispose();
     }
 
