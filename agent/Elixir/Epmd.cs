@@ -35,6 +35,7 @@ internal sealed partial class Epmd(AgentConfiguration configuration, AppDirector
             time,
             started: null,
             line: null,
+            lowPriority: false,
             cancellation);
         LogStarted(program, configuration.EpmdPort, end.ExitCode);
         await WaitAsync(names => names is not null, TimeSpan.FromSeconds(5), cancellation);

@@ -87,7 +87,7 @@ internal sealed class Preflight(ReleaseScript script, SharedLibraries libraries,
             var tries = 0;
             do
             {
-                end = await script.EvalAsync(target, ":ok", timeout, report.Output, cancellation);
+                end = await script.EvalConfigurationAsync(target, timeout, report.Output, cancellation);
                 telling = ErrorLine.In(end.Tail);
             }
             // A VM that ends while it boots does not always get its own error message out: then it is asked again.

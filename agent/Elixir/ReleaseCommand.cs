@@ -46,6 +46,7 @@ internal static class ReleaseCommand
     /// <param name="time">The clock.</param>
     /// <param name="started">Told the process that leads its session.</param>
     /// <param name="line">Called for each line as it comes, from one thread at a time.</param>
+    /// <param name="lowPriority">Nobody waits for it: it takes what processor time is left (<see cref="LowPriority"/>).</param>
     /// <param name="cancellation">Ends it as the deadline does, and throws.</param>
     public static async Task<CommandEnd> RunAsync(
         string script,
@@ -56,9 +57,12 @@ internal static class ReleaseCommand
         TimeProvider time,
         Action<ProcessIdentity>? started,
         Action<OutputLine>? line,
+        bool lowPriority,
         CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo("/usr/bin/setsid", ["--wait", script, .. arguments])
+        IEnumerable<string> command = ["/usr/bin/setsid", "--wait", script, .. arguments];
+        if (lowPriority) command = ["/usr/bin/nice", "-n", $"{LowPriority.Nice}", .. command];
+        var start = new ProcessStartInfo(command.First(), command.Skip(1))
         {
             WorkingDirectory = directory,
             RedirectStandardInput = true,

@@ -14,7 +14,11 @@ internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories
         ReleaseInSlot target, string expression, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
         => EvalAsync(target, expression, timeout, started: null, line, cancellation);
 
-    /// <summary>The same, for who must find its process again.</summary>
+    /// <summary>Boots a VM that only evaluates config/runtime.exs, at low priority: the app that serves goes first.</summary>
+    public Task<CommandEnd> EvalConfigurationAsync(ReleaseInSlot target, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
+        => RunAsync(target, ["eval", ":ok"], timeout, null, line, lowPriority: true, cancellation);
+
+    /// <summary>As <see cref="EvalAsync(ReleaseInSlot, string, TimeSpan, Action{OutputLine}?, CancellationToken)"/>, for who must find its process again.</summary>
     public Task<CommandEnd> EvalAsync(
         ReleaseInSlot target,
         string expression,
@@ -22,18 +26,18 @@ internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories
         Action<ProcessIdentity>? started,
         Action<OutputLine>? line,
         CancellationToken cancellation)
-        => RunAsync(target, ["eval", expression], timeout, started, line, cancellation);
+        => RunAsync(target, ["eval", expression], timeout, started, line, lowPriority: false, cancellation);
 
     /// <summary>Evaluates an expression in the running node of the slot.</summary>
     public Task<CommandEnd> RpcAsync(
         ReleaseInSlot target, string expression, TimeSpan timeout, Action<OutputLine>? line, CancellationToken cancellation)
-        => RunAsync(target, ["rpc", expression], timeout, null, line, cancellation);
+        => RunAsync(target, ["rpc", expression], timeout, null, line, lowPriority: false, cancellation);
 
     /// <summary>
     /// Asks the running node to stop. Returns when the node has been told, about a second before its process is gone: wait for that, not for this.
     /// </summary>
     public Task<CommandEnd> StopAsync(ReleaseInSlot target, TimeSpan timeout, CancellationToken cancellation)
-        => RunAsync(target, ["stop"], timeout, null, null, cancellation);
+        => RunAsync(target, ["stop"], timeout, null, null, lowPriority: false, cancellation);
 
     private Task<CommandEnd> RunAsync(
         ReleaseInSlot target,
@@ -41,6 +45,7 @@ internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories
         TimeSpan timeout,
         Action<ProcessIdentity>? started,
         Action<OutputLine>? line,
+        bool lowPriority,
         CancellationToken cancellation)
     {
         var environment = new Dictionary<string, string>(environments.Of(target.Key, target.Spec, target.Release, target.Deployment))
@@ -49,7 +54,7 @@ internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories
             ["ERL_CRASH_DUMP_SECONDS"] = "0",
         };
         return ReleaseCommand.RunAsync(
-            target.Release.Script, arguments, environment, directories.Of(target.Key), timeout, time, started, line, cancellation);
+            target.Release.Script, arguments, environment, directories.Of(target.Key), timeout, time, started, line, lowPriority, cancellation);
     }
 }
 

@@ -34,6 +34,7 @@ internal sealed class SharedLibraries(TimeProvider time)
             {
                 if (IsMissing(line.Text)) missing.Add(line.Text.Trim());
             },
+            lowPriority: true,
             cancellation);
         if (end.TimedOut) return new PreflightFinding("shared-libraries", false, $"ldd did not end within {Limit.TotalSeconds:0} s");
         return missing.Count == 0

@@ -50,7 +50,7 @@ internal sealed partial class ReleaseStore(
         {
             disk.Need(directories.Releases, DiskSpace.ExpectedTreeBytes(offset), $"unpacking release {id} of {app}");
             message($"unpacking {offset} bytes");
-            var staged = await Task.Run(() => Publish(app, id, cancellation), cancellation);
+            var staged = await LowPriority.RunAsync(() => Publish(app, id, cancellation));
             message($"staged {staged.Entries} entries, {staged.UnpackedBytes} bytes");
             LogStaged(app, id, staged.Entries, staged.UnpackedBytes, staged.Root);
             uploads.Delete(app, id.Digest);
