@@ -4,10 +4,10 @@ using System.Security.Cryptography;
 namespace Decant.Load;
 
 /// <summary>
-/// Sends requests and says what went wrong. A small GET on a kept connection that turns out to be closed is sent again, once, as RFC 9112,
-/// 9.3.1 and RFC 9110, 9.2.2 have it and every browser does: a server that reloads closes idle connections, and may do so just when a request
-/// is on its way. SocketsHttpHandler does that silently where it reads the end of the connection; where it is told of a reset it is done, and
-/// told, here. Nothing else is sent twice.
+/// Sends requests and says what went wrong. A small GET or PUT on a kept connection that turns out to be closed is sent again, once, as RFC
+/// 9112, 9.3.1 and RFC 9110, 9.2.2 have it for idempotent methods and every browser does: a server that reloads closes idle connections, and may
+/// do so just when a request is on its way. SocketsHttpHandler does that silently where it reads the end of the connection; where it is told of a
+/// reset, or finds the connection closed while it sends, it is done, and told, here. Nothing else is sent twice.
 /// </summary>
 internal sealed class Requests : IDisposable
 {
@@ -39,7 +39,8 @@ internal sealed class Requests : IDisposable
     public async Task<(string Version, string? Failure, bool Repeated)> SendAsync(Traffic traffic)
     {
         var (version, failure) = await SendOnceAsync(traffic);
-        if (traffic != Traffic.Fast || failure != nameof(SocketError.ConnectionReset)) return (version, failure, false);
+        var closed = failure is nameof(SocketError.ConnectionReset) or nameof(SocketError.Shutdown);
+        if (!closed || traffic is not (Traffic.Fast or Traffic.Upload)) return (version, failure, false);
         (version, failure) = await SendOnceAsync(traffic);
         return (version, failure, true);
     }
@@ -52,7 +53,7 @@ internal sealed class Requests : IDisposable
             {
                 Traffic.Slow => new HttpRequestMessage(HttpMethod.Get, $"/slow?ms={slowMs}"),
                 Traffic.Stream => new HttpRequestMessage(HttpMethod.Get, "/stream?chunks=10&interval_ms=100"),
-                Traffic.Upload => new HttpRequestMessage(HttpMethod.Post, "/upload") { Content = new ByteArrayContent(upload) },
+                Traffic.Upload => new HttpRequestMessage(HttpMethod.Put, "/upload") { Content = new ByteArrayContent(upload) },
                 _ => new HttpRequestMessage(HttpMethod.Get, "/fast"),
             };
             using var response = await (traffic == Traffic.NewConnection ? fresh : kept).SendAsync(request);
