@@ -52,6 +52,13 @@ internal static partial class ProxyBenchmark
         }
 
         Print(all);
+        foreach (var master in new[] { nginx, server })
+        {
+            // One that is killed leaves its workers behind.
+            await master.SignalAsync("TERM");
+            await master.WaitForExitAsync(CancellationToken.None);
+        }
+
         Directory.Delete(directory, recursive: true);
     }
 
