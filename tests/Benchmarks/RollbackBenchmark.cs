@@ -13,7 +13,7 @@ internal static class RollbackBenchmark
 
     public static async Task RunAsync(CancellationToken cancellation)
     {
-        Console.WriteLine($"{Hosts} hosts one after the other; in seconds, the whole commands and, of them, each host's part from its first step to its last");
+        Console.WriteLine($"{Hosts} hosts one after the other; in seconds, the whole commands and, of them, each host from its first step until it has its traffic again");
         foreach (var (kind, name) in new[] { (FrontKind.Haproxy, "HAProxy"), (FrontKind.Embedded, "embedded proxy") })
         {
             foreach (var twoSlots in new[] { true, false }) await MeasureAsync(kind, $"{name}, {(twoSlots ? "two slots" : "one slot")}", twoSlots, cancellation);
@@ -39,8 +39,7 @@ internal static class RollbackBenchmark
         var total = clock.Elapsed;
         if (result.ExitCode != 0) throw new TestException(result.Everything);
         var each = new Samples();
-        // What prepares and what tidies up is not a host's cutover.
-        foreach (var (_, time) in HostTimes.Of(result.Output, verb => verb is not ("stage" or "preflight" or "migrate" or "retire" or "prune"))) each.Add(time);
+        foreach (var (_, time) in HostTimes.OfCutovers(result.Output)) each.Add(time);
         return (total, each);
     }
 }
