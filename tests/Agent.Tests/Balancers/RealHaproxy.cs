@@ -31,6 +31,8 @@ internal sealed class RealHaproxy : IRealBalancer
     /// <summary>A stats socket that may not change anything.</summary>
     public string OperatorSocket => directory["operator.sock"];
 
+    private string MasterSocket => directory["master.sock"];
+
     /// <summary>Starts it with one backend, <c>shop</c>; returns when its checks have seen every healthy member.</summary>
     /// <param name="members">Its servers.</param>
     /// <param name="server">Options of all servers.</param>
@@ -73,7 +75,7 @@ internal sealed class RealHaproxy : IRealBalancer
     /// <summary>Starts the processes (again).</summary>
     public async Task RunAsync()
     {
-        master = Process.Start(new ProcessStartInfo("/usr/sbin/haproxy", ["-W", "-db", "-f", directory["haproxy.cfg"]]) { RedirectStandardError = true })!;
+        master = Process.Start(new ProcessStartInfo("/usr/sbin/haproxy", ["-W", "-db", "-S", MasterSocket, "-f", directory["haproxy.cfg"]]) { RedirectStandardError = true })!;
         master.ErrorDataReceived += (_, _) => { };
         master.BeginErrorReadLine();
         await Eventually.TrueAsync(async () => (await AskAsync("show info")).Contains("Stopping: 0", StringComparison.Ordinal), "HAProxy's stats socket");
@@ -114,11 +116,14 @@ internal sealed class RealHaproxy : IRealBalancer
         return websocket;
     }
 
-    /// <summary>A seamless reload; returns when the new worker answers.</summary>
+    /// <summary>
+    /// A seamless reload; returns when the new worker answers. By the master's own socket (HAProxy management guide, 9.4): a worker answers
+    /// before its master listens to signals, and a USR2 that comes then is lost.
+    /// </summary>
     public async Task ReloadAsync()
     {
         var before = await PidAsync();
-        await SignalAsync("USR2", master!.Id);
+        await AskAsync("reload", MasterSocket);
         await Eventually.TrueAsync(async () => await PidAsync() != before, "a new worker");
     }
 
@@ -134,12 +139,14 @@ internal sealed class RealHaproxy : IRealBalancer
         master = null;
     }
 
-    public async Task<string> AskAsync(string command)
+    public Task<string> AskAsync(string command) => AskAsync(command, Socket);
+
+    private static async Task<string> AskAsync(string command, string at)
     {
         try
         {
             using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket));
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(at));
             await using var stream = new NetworkStream(socket);
             await stream.WriteAsync(Encoding.ASCII.GetBytes(command + "\n"));
             using var reader = new StreamReader(stream);
@@ -173,11 +180,5 @@ internal sealed class RealHaproxy : IRealBalancer
         {
             // The old worker of a reload ends when its last request has, or with its master.
         }
-    }
-
-    private static async Task SignalAsync(string signal, int pid)
-    {
-        using var kill = Process.Start("/bin/kill", [$"-{signal}", $"{pid}"]);
-        await kill.WaitForExitAsync();
     }
 }

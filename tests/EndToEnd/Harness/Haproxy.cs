@@ -23,6 +23,8 @@ internal sealed class Haproxy : Front
 
     public override Uri Url => new($"http://127.0.0.1:{Port}");
 
+    private string MasterSocket => $"{Socket}.master";
+
     /// <summary>Starts it with one backend, <c>demo</c>, and its members.</summary>
     public static async Task<Haproxy> StartAsync(string directory, int port, IEnumerable<(string Name, int Port)> members, CancellationToken cancellation)
     {
@@ -57,7 +59,7 @@ internal sealed class Haproxy : Front
     /// <summary>Starts the processes (again); returns when they serve.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        program = RunningProgram.Start("/usr/sbin/haproxy", ["-W", "-db", "-f", configuration]);
+        program = RunningProgram.Start("/usr/sbin/haproxy", ["-W", "-db", "-S", MasterSocket, "-f", configuration]);
         await Eventually.TrueAsync(async () => await WorkerAsync(cancellation) is not null, "HAProxy's stats socket", cancellation);
     }
 
@@ -71,11 +73,14 @@ internal sealed class Haproxy : Front
         foreach (var worker in workers) await SignalAsync("KILL", worker);
     }
 
-    /// <summary>A seamless reload, as systemctl reload does it; returns when a new worker answers.</summary>
+    /// <summary>
+    /// A seamless reload; returns when a new worker answers. By the master's own socket (HAProxy management guide, 9.4): a worker answers
+    /// before its master listens to signals, and a USR2 that comes then is lost.
+    /// </summary>
     public async Task ReloadAsync(CancellationToken cancellation)
     {
         var before = await WorkerAsync(cancellation);
-        await program!.SignalAsync("USR2");
+        await AskAsync("reload", MasterSocket, cancellation);
         await Eventually.TrueAsync(async () => await WorkerAsync(cancellation) is { } now && now != before, "HAProxy's new worker", cancellation);
     }
 
@@ -95,10 +100,12 @@ internal sealed class Haproxy : Front
     public static string SocketIn(string directory) => Path.Combine(directory, "haproxy.sock");
 
     /// <summary>Asks the runtime API.</summary>
-    public async Task<string> AskAsync(string command, CancellationToken cancellation)
+    public Task<string> AskAsync(string command, CancellationToken cancellation) => AskAsync(command, Socket, cancellation);
+
+    private static async Task<string> AskAsync(string command, string at, CancellationToken cancellation)
     {
         using var socket = new System.Net.Sockets.Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket), cancellation);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(at), cancellation);
         await using var stream = new NetworkStream(socket);
         await stream.WriteAsync(Encoding.ASCII.GetBytes(command + "\n"), cancellation);
         using var reader = new StreamReader(stream);
