@@ -77,7 +77,7 @@ internal sealed class LeasesServiceTests
     {
         string[] needNoLease = ["decant.v1.Instances.Evaluate", "decant.v1.Leases.Unlock"];
         var older = (await AcquireAsync("older", cancellation)).FencingToken;
-        await leases.ReleaseLeaseAsync(new V1.ReleaseLeaseRequest { App = "demo", FencingToken = older }, cancellationToken: cancellation);
+        await leases.ReleaseLeaseAsync(new V1.ReleaseLeaseRequest { App = "shop", FencingToken = older }, cancellationToken: cancellation);
         var newest = (await AcquireAsync("newest", cancellation)).FencingToken;
         var begun = api.Get<OperationJournal>().List(null, null, 100).Count;
         Assert.That(Fenced.Count(), Is.GreaterThan(17), "the descriptors were read");
@@ -89,7 +89,7 @@ internal sealed class LeasesServiceTests
             if (needNoLease.Contains(method.FullName)) continue;
             var held = await RefusalAsync(method, "without", 0, cancellation);
             Assert.That((held.Code, held.Reason), Is.EqualTo((StatusCode.FailedPrecondition, "LEASE_HELD")), method.FullName);
-            Assert.That(held.Message, Does.Contain("newest on ops1").And.Contain("at step \"stage demo\""), method.FullName);
+            Assert.That(held.Message, Does.Contain("newest on ops1").And.Contain("at step \"stage shop\""), method.FullName);
         }
 
         Assert.That(api.Get<OperationJournal>().List(null, null, 100), Has.Count.EqualTo(begun), "nothing that was refused was begun");
@@ -103,6 +103,7 @@ internal sealed class LeasesServiceTests
     {
         var method = Contract.Mutating.Single(m => m.Name == "Stop");
         var request = Requests.Valid(method, "repeated", 4000);
+        method.InputType.FindFieldByName("app").Accessor.SetValue(request, "shop");
         var first = await Contract.CallAsync(api.Channel.CreateCallInvoker(), method, request.ToByteArray(), cancellation);
         await AcquireAsync("later", cancellation);
 
@@ -120,7 +121,7 @@ internal sealed class LeasesServiceTests
         var former = await AcquireAsync("former", cancellation);
         Assert.That(FencingToken.TryRead(former.FencingToken, out var token), Is.True);
         var running = runner.Begin(
-            new OperationRequest(OperationId.Parse("d1/web1/stop"), null, OperationKind.Stop, new OperationSubject(AppName.Parse("demo")), "f", null, token),
+            new OperationRequest(OperationId.Parse("d1/web1/stop"), null, OperationKind.Stop, new OperationSubject(AppName.Parse("shop")), "f", null, token),
             async (_, stop) =>
             {
                 await end.Task.WaitAsync(stop);
@@ -150,33 +151,42 @@ internal sealed class LeasesServiceTests
         }
     }
 
+    private static V1.UploadHeader HeaderOf(IMessage request)
+    {
+        var header = ((V1.UploadRequest)request).Header;
+        header.App = "shop";
+        return header;
+    }
+
     [TearDown]
     public async Task FreeLease() => await UnlockAsync($"tear-down/{Guid.NewGuid()}", CancellationToken.None);
 
     private async Task<V1.Lease> AcquireAsync(string id, CancellationToken cancellation, TimeSpan? wait = null) => await leases.AcquireLeaseAsync(
         new V1.AcquireLeaseRequest
         {
-            App = "demo",
-            Holder = new V1.LeaseHolder { Id = id, User = id, Machine = "ops1", Purpose = "deploying demo" },
+            App = "shop",
+            Holder = new V1.LeaseHolder { Id = id, User = id, Machine = "ops1", Purpose = "deploying shop" },
             Duration = Duration.FromTimeSpan(TimeSpan.FromMinutes(10)),
-            Step = "stage demo",
+            Step = "stage shop",
             Wait = Duration.FromTimeSpan(wait ?? TimeSpan.FromSeconds(30)),
         },
         cancellationToken: cancellation);
 
     private async Task<V1.Operation> UnlockAsync(string operation, CancellationToken cancellation)
     {
-        var request = new V1.UnlockRequest { Operation = new() { Id = operation }, App = "demo", By = "alice on ops2", Reason = "its laptop is closed" };
+        var request = new V1.UnlockRequest { Operation = new() { Id = operation }, App = "shop", By = "alice on ops2", Reason = "its laptop is closed" };
         using var call = leases.Unlock(request, cancellationToken: cancellation);
         return (await call.ResponseStream.ReadAllAsync(cancellation).ToListAsync(cancellation))[^1].Finished;
     }
 
     private async Task<OperatorError> RefusalAsync(MethodDescriptor method, string id, ulong token, CancellationToken cancellation)
     {
-        var request = Requests.Valid(method, $"{id}/{method.Name}", host.NextPort(), host.One.Id.Digest.Value);
+        var request = Requests.Valid(method, $"{id}/{method.Name}", host.NextPort());
+        // Other tests share the releases of the demo app.
+        method.InputType.FindFieldByName("app")?.Accessor.SetValue(request, "shop");
         var (holder, field) = method.InputType.FindFieldByName("operation") is { } operation
             ? ((IMessage)operation.Accessor.GetValue(request), V1.OperationRef.Descriptor.FindFieldByName("fencing_token"))
-            : (((V1.UploadRequest)request).Header, V1.UploadHeader.Descriptor.FindFieldByName("fencing_token"));
+            : (HeaderOf(request), V1.UploadHeader.Descriptor.FindFieldByName("fencing_token"));
         field.Accessor.SetValue(holder, token);
         try
         {
