@@ -1,3 +1,4 @@
+using System.Globalization;
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Names;
@@ -9,10 +10,11 @@ namespace Decant.Controller.Execution;
 internal static class LeaseHolding
 {
     /// <summary>All agents that a deployment of this manifest may have to do with, those of its balancers included.</summary>
-    /// <param name="manifest">The manifest.</param>
-    /// <param name="leaving">Hosts that are in it no more.</param>
-    public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest, IEnumerable<ManifestHost> leaving)
-        => manifest.Hosts.Concat(leaving).SelectMany(host => manifest.Balancers.Select(b => b.AgentOf(host)).Prepend(host.Agent)).Distinct();
+    public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest) => AgentsOf(manifest, manifest.Hosts);
+
+    /// <summary>The same for some of its hosts, or hosts that are in it no more.</summary>
+    public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest, IEnumerable<ManifestHost> hosts)
+        => hosts.SelectMany(host => manifest.Balancers.Select(b => b.AgentOf(host)).Prepend(host.Agent)).Distinct();
 
     /// <summary>A lease for this process.</summary>
     public static WantedLease Wanted(AppName app, string purpose, DeploymentId? deployment, string step, LeaseTimings timings)
@@ -25,13 +27,17 @@ internal static class LeaseHolding
         return new LeaseProcess(me.User, Environment.MachineName, me.Pid, $"{Space()}/{me.StartTicks}");
     }
 
-    /// <summary>A holder of this machine's own process ids whose process is gone. Of others nothing is known.</summary>
+    /// <summary>
+    /// A holder of this machine's own process ids whose process is gone. Of others nothing is known; nor of other users' processes, which
+    /// proc(5) may hide.
+    /// </summary>
     public static bool IsDead(LeaseProcess holder)
     {
         var space = Space();
         return space.Length > 0
+            && holder.User == Environment.UserName
             && holder.Process.StartsWith($"{space}/", StringComparison.Ordinal)
-            && long.TryParse(holder.Process[(space.Length + 1)..], out var startTicks)
+            && long.TryParse(holder.Process[(space.Length + 1)..], CultureInfo.InvariantCulture, out var startTicks)
             && ProcessStat.Of(holder.Pid)?.StartTicks != startTicks;
     }
 

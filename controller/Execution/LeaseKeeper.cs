@@ -14,19 +14,18 @@ internal sealed class LeaseKeeper : IAsyncDisposable
     private readonly IHostLeases leases;
     private readonly AppName app;
     private readonly IReadOnlyList<AgentAddress> agents;
-    private readonly TimeSpan duration;
-    private readonly TimeProvider time;
     private readonly CancellationTokenSource lost = new();
-    private readonly CancellationTokenSource end = new();
     private readonly Lock gate = new();
     // Agents that did not answer the last renewal: a step does not wait for them once more.
-    private readonly ConcurrentDictionary<AgentAddress, OperatorError> silent = [];
+    private readonly ConcurrentDictionary<AgentAddress, bool> silent = [];
+    private readonly ITimer timer;
     private Task renewing = Task.CompletedTask;
     private string step;
 
     private LeaseKeeper(IHostLeases leases, WantedLease wanted, IReadOnlyList<AgentAddress> agents, TimeProvider time)
     {
-        (this.leases, app, this.agents, duration, this.time, step) = (leases, wanted.App, agents, wanted.Duration, time, wanted.Step);
+        (this.leases, app, this.agents, step) = (leases, wanted.App, agents, wanted.Step);
+        timer = time.CreateTimer(_ => Tick(), null, wanted.Duration / 3, wanted.Duration / 3);
     }
 
     /// <summary>Cancelled when a lease is lost.</summary>
@@ -42,6 +41,7 @@ internal sealed class LeaseKeeper : IAsyncDisposable
     /// <param name="leases">The agents' leases.</param>
     /// <param name="wanted">What is wanted at each.</param>
     /// <param name="agents">All that the deployment will touch.</param>
+    /// <param name="ifThere">More, which may have left for good: theirs are taken where they answer.</param>
     /// <param name="isDead">Whether a holder is known not to live any more: its lease is taken away, on record.</param>
     /// <param name="time">Clock and timers.</param>
     /// <param name="cancellation">Gives up.</param>
@@ -50,19 +50,30 @@ internal sealed class LeaseKeeper : IAsyncDisposable
         IHostLeases leases,
         WantedLease wanted,
         IEnumerable<AgentAddress> agents,
+        IEnumerable<AgentAddress> ifThere,
         Func<LeaseProcess, bool> isDead,
         TimeProvider time,
         CancellationToken cancellation)
     {
         // Everybody in the same order: of two that begin at once, one gets them all.
-        List<AgentAddress> all = [.. agents.Distinct().OrderBy(a => a.Value, StringComparer.Ordinal)];
+        var needed = agents.ToHashSet();
+        var all = needed.Union(ifThere).OrderBy(a => a.Value, StringComparer.Ordinal);
         var taken = new List<AgentAddress>();
         try
         {
             foreach (var agent in all)
             {
                 taken.Add(agent);
-                if (await TakeAsync(leases, wanted, agent, isDead, cancellation) is { } refusal) throw new OperatorException(refusal);
+                switch (await TakeAsync(leases, wanted, agent, isDead, cancellation))
+                {
+                    case LeaseAnswer.Unknown when !needed.Contains(agent):
+                        taken.Remove(agent);
+                        break;
+                    case LeaseAnswer.Unknown { Error: var error }:
+                        throw new OperatorException(error);
+                    case LeaseAnswer.Refused { Error: var error }:
+                        throw new OperatorException(error);
+                }
             }
         }
         catch
@@ -71,9 +82,7 @@ internal sealed class LeaseKeeper : IAsyncDisposable
             throw;
         }
 
-        var keeper = new LeaseKeeper(leases, wanted, all, time);
-        keeper.renewing = keeper.KeepAsync();
-        return keeper;
+        return new LeaseKeeper(leases, wanted, taken, time);
     }
 
     /// <summary>
@@ -101,46 +110,32 @@ internal sealed class LeaseKeeper : IAsyncDisposable
     /// <summary>Gives back what is still held.</summary>
     public async ValueTask DisposeAsync()
     {
-        await end.CancelAsync();
-        await renewing;
+        await timer.DisposeAsync();
+        Task last;
+        lock (gate) last = renewing;
+        await last;
         await Task.WhenAll(agents.Select(agent => leases.ReleaseAsync(agent, app)));
-        end.Dispose();
         lost.Dispose();
     }
 
-    private static async Task<OperatorError?> TakeAsync(
+    private static async Task<LeaseAnswer> TakeAsync(
         IHostLeases leases, WantedLease wanted, AgentAddress agent, Func<LeaseProcess, bool> isDead, CancellationToken cancellation)
     {
         for (var again = false; ; again = true)
         {
-            switch (await leases.AcquireAsync(agent, wanted, cancellation))
-            {
-                case LeaseAnswer.Ours:
-                    return null;
-                case LeaseAnswer.Refused { Held: { } held } when !again && isDead(held.Holder):
-                    // Whatever becomes of it, the next answer says how things are.
-                    await leases.UnlockAsync(agent, held, $"{wanted.Holder}", $"its controller, pid {held.Holder.Pid}, is dead; {wanted.Purpose}", cancellation);
-                    break;
-                case LeaseAnswer.Refused refused:
-                    return refused.Error;
-                case LeaseAnswer.Unknown unknown:
-                    return unknown.Error;
-            }
+            var answer = await leases.AcquireAsync(agent, wanted, cancellation);
+            if (again || answer is not LeaseAnswer.Refused { Held: { } held } || !isDead(held.Holder)) return answer;
+            // Whatever becomes of it, the next answer says how things are.
+            await leases.UnlockAsync(agent, held, $"{wanted.Holder}", $"its controller, pid {held.Holder.Pid}, is dead; {wanted.Purpose}", cancellation);
         }
     }
 
-    private async Task KeepAsync()
+    /// <summary>Not before the last renewal has ended: after a sleep, many ticks come at once.</summary>
+    private void Tick()
     {
-        try
+        lock (gate)
         {
-            while (!IsLost)
-            {
-                await Task.Delay(duration / 3, time, end.Token);
-                await RenewAsync(agents);
-            }
-        }
-        catch (OperationCanceledException) when (end.IsCancellationRequested)
-        {
+            if (!IsLost && renewing.IsCompleted) renewing = RenewAsync(agents);
         }
     }
 
@@ -153,7 +148,7 @@ internal sealed class LeaseKeeper : IAsyncDisposable
 
     private async Task RenewAsync(AgentAddress agent, string now)
     {
-        switch (await leases.RenewAsync(agent, app, now, end.Token))
+        switch (await leases.RenewAsync(agent, app, now, CancellationToken.None))
         {
             case LeaseAnswer.Ours:
                 silent.TryRemove(agent, out _);
@@ -161,11 +156,8 @@ internal sealed class LeaseKeeper : IAsyncDisposable
             case LeaseAnswer.Refused refused when IsLoss(refused.Error):
                 Lose(refused.Error);
                 break;
-            case LeaseAnswer.Refused { Error: var error }:
-                silent[agent] = error;
-                break;
-            case LeaseAnswer.Unknown { Error: var error }:
-                silent[agent] = error;
+            default:
+                silent[agent] = true;
                 break;
         }
     }
