@@ -5,6 +5,7 @@ using Decant.Agent.Elixir;
 using Decant.Agent.Health;
 using Decant.Agent.Hosting;
 using Decant.Agent.Instances;
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Proxy;
 using Decant.Agent.Releases;
@@ -83,7 +84,10 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
 
     services.AddSingleton(_ => AgentDatabase.Open(Path.Combine(configuration.DataDirectory, "agent.db")));
     services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
+    services.AddSingleton<LeaseStore>();
+    services.AddSingleton(provider => provider.GetRequiredService<LeaseStore>().Open(TimeProvider.System));
     services.AddSingleton<OperationRunner>();
+    services.AddSingleton<EarlierOperations>();
     services.AddSingleton<OperationCalls>();
     services.AddSingleton<LogFollowers>();
     services.AddSingleton<HostBalancers>();
@@ -145,6 +149,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     app.MapGrpcService<ReleasesService>();
     app.MapGrpcService<InstancesService>();
     app.MapGrpcService<HostsService>();
+    app.MapGrpcService<LeasesService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

@@ -17,6 +17,7 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
     PromotionCommands.CreatePromote(session),
     PromotionCommands.CreateAbort(session),
     PromotionCommands.CreatePause(session),
+    UnlockCommand.Create(session),
     StatusCommand.Create(session),
     HistoryCommands.CreateHistory(session),
     HistoryCommands.CreateShow(session),

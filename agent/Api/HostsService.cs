@@ -1,6 +1,7 @@
 using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
 using Decant.Agent.Instances;
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Names;
@@ -17,6 +18,7 @@ internal sealed class HostsService(
     IReleaseUse use,
     InstanceRegistry instances,
     OperationRunner runner,
+    LeaseBook leases,
     OperationJournal journal) : V1.Hosts.HostsBase
 {
     /// <inheritdoc/>
@@ -47,6 +49,7 @@ internal sealed class HostsService(
                 _ => throw new InvalidOperationException($"supervisor {configuration.Supervisor} has no name"),
             },
             Warnings = { Warnings(disk) },
+            Leases = { leases.List(app).Select(LeaseMapping.ToMessage) },
         });
     }
 

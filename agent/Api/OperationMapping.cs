@@ -88,6 +88,7 @@ internal static class OperationMapping
         OperationKind.RemoveMember => V1.OperationKind.RemoveMember,
         OperationKind.Retire => V1.OperationKind.Retire,
         OperationKind.Keep => V1.OperationKind.Keep,
+        OperationKind.Unlock => V1.OperationKind.Unlock,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 
@@ -176,6 +177,15 @@ internal static class OperationMapping
                 break;
             case Undrained undrained:
                 message.Undrain = new V1.UndrainResult { Elapsed = Duration.FromTimeSpan(undrained.Elapsed), Status = undrained.Status };
+                break;
+            case Unlocked unlocked:
+                message.Unlock = new V1.UnlockResult
+                {
+                    By = unlocked.By,
+                    Reason = unlocked.Reason,
+                    FormerHolder = unlocked.FormerHolder,
+                    FormerToken = unlocked.FormerToken?.ToWire() ?? 0,
+                };
                 break;
             default:
                 throw new InvalidOperationException($"result {result.GetType().Name} has no message");

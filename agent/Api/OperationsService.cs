@@ -1,4 +1,5 @@
 using Decant.Agent.Configuration;
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Errors;
 using Decant.Names;
@@ -7,7 +8,7 @@ using Grpc.Core;
 namespace Decant.Agent.Api;
 
 /// <summary>decant.v1.Operations: reads the journal, follows and cancels.</summary>
-internal sealed class OperationsService(OperationRunner runner, OperationJournal journal, OperationCalls calls, AgentIdentity identity)
+internal sealed class OperationsService(OperationRunner runner, OperationJournal journal, OperationCalls calls, LeaseBook leases, AgentIdentity identity)
     : V1.Operations.OperationsBase
 {
     // gRPC clients take messages of 4 MiB unless told otherwise; an operation with a release's output in it can have hundreds of KiB.
@@ -65,9 +66,11 @@ internal sealed class OperationsService(OperationRunner runner, OperationJournal
         var reader = new RequestReader();
         var id = reader.Required<OperationId>("id", request.Id, OperationId.TryParse);
         if (request.Reason.Length is 0 or > 500) reader.Wrong("reason", "say who cancels and why, in 1 to 500 characters");
+        var token = reader.Token("fencing_token", request.FencingToken);
         reader.ThrowIfWrong();
 
         var operation = Known(id);
+        leases.Check(operation.Record.Subject.App, token, LeaseRule.OnlyNotOlder);
         if (operation.Record.State == OperationState.Running) operation.Cancel(request.Reason);
         return Task.FromResult(OperationMapping.ToMessage(operation.Record, identity.Host));
     }

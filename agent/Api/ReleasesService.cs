@@ -1,3 +1,4 @@
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Errors;
@@ -8,7 +9,7 @@ namespace Decant.Agent.Api;
 
 /// <summary>decant.v1.Releases: uploads, and operations on the release store.</summary>
 internal sealed class ReleasesService(
-    ReleaseStore store, ReleaseUploads uploads, IReleaseUse use, IHostApplicationLifetime lifetime, OperationCalls calls) : V1.Releases.ReleasesBase
+    ReleaseStore store, ReleaseUploads uploads, IReleaseUse use, LeaseBook leases, IHostApplicationLifetime lifetime, OperationCalls calls) : V1.Releases.ReleasesBase
 {
     private const int MaxPiece = 1 << 20;
 
@@ -30,7 +31,8 @@ internal sealed class ReleasesService(
         var cancellation = end.Token;
         if (!await requestStream.MoveNext(cancellation) || requestStream.Current.Header is not { } header)
             throw Wrong("header", "the first message must be the header");
-        var (app, release) = Read(header);
+        var (app, release, token) = Read(header);
+        leases.Check(app, token, LeaseRule.Respects);
         if (StatusOf(app, release) is { Complete: true } complete) return complete;
 
         await using (var upload = await uploads.BeginAsync(app, release.Digest, (long)header.TotalBytes, (long)header.Offset, cancellation))
@@ -108,15 +110,16 @@ internal sealed class ReleasesService(
 
     private static OperatorException Wrong(string field, string reason) => new(OperatorError.BadRequest([new FieldError(field, reason)]));
 
-    private static (AppName App, ReleaseId Release) Read(V1.UploadHeader header)
+    private static (AppName App, ReleaseId Release, FencingToken? Token) Read(V1.UploadHeader header)
     {
         var reader = new RequestReader();
         var app = reader.Required<AppName>("header.app", header.App, AppName.TryParse);
         var release = reader.Release("header.release", header.Release);
         if (header.TotalBytes is 0 or > long.MaxValue) reader.Wrong("header.total_bytes", "say the size of the whole archive");
         if (header.Offset > header.TotalBytes) reader.Wrong("header.offset", $"{header.Offset} is behind the end of the archive");
+        var token = reader.Token("header.fencing_token", header.FencingToken);
         reader.ThrowIfWrong();
-        return (app, release);
+        return (app, release, token);
     }
 
     private static (AppName App, ReleaseVersion Version, Sha256Digest? Digest) Named(RequestReader reader, string app, V1.ReleaseRef? release) => (

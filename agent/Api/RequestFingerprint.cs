@@ -9,8 +9,9 @@ namespace Decant.Agent.Api;
 internal static class RequestFingerprint
 {
     /// <summary>
-    /// SHA-256 of the request without its operation's id, which both have; its deployment counts: a migration is done once for each. Map fields have no order on the wire (protobuf.dev, "Serialization Is Not
-    /// Canonical"), so it hashes a text with the fields by number and map entries by key.
+    /// SHA-256 of the request without its operation's id, which both have, and its fencing token, which says who asks; its deployment counts: a
+    /// migration is done once for each. Map fields have no order on the wire (protobuf.dev, "Serialization Is Not Canonical"), so it hashes a
+    /// text with the fields by number and map entries by key.
     /// </summary>
     public static string Of(IMessage request)
     {
@@ -24,7 +25,7 @@ internal static class RequestFingerprint
         text.Append(message.Descriptor.FullName).Append('{');
         foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
         {
-            if (message is V1.OperationRef && field.FieldNumber == V1.OperationRef.IdFieldNumber) continue;
+            if (message is V1.OperationRef && field.FieldNumber is V1.OperationRef.IdFieldNumber or V1.OperationRef.FencingTokenFieldNumber) continue;
             if (field.HasPresence && !field.Accessor.HasValue(message)) continue;
             text.Append(field.FieldNumber).Append(':');
             AppendValue(text, field.Accessor.GetValue(message));

@@ -63,6 +63,28 @@ internal sealed class RequestReader
         return fallback;
     }
 
+    /// <summary>A lease's token; null when the caller has none.</summary>
+    public FencingToken? Token(string field, ulong value)
+    {
+        if (value == 0) return null;
+        if (FencingToken.TryRead(value, out var token)) return token;
+        Wrong(field, $"{value} is no token that an agent gave");
+        return null;
+    }
+
+    /// <summary>A text for people.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="text">What it holds.</param>
+    /// <param name="most">Characters that it may have.</param>
+    /// <param name="required">It must have some.</param>
+    public string Text(string field, string text, int most, bool required = false)
+    {
+        if (required && string.IsNullOrWhiteSpace(text)) Wrong(field, $"say it, in 1 to {most} characters");
+        else if (text.Length > most) Wrong(field, $"has {text.Length} characters, at most {most} are allowed");
+        else if (text.Any(char.IsControl)) Wrong(field, "has control characters; it is one line for people");
+        return text;
+    }
+
     /// <summary>Notes that a field is wrong.</summary>
     public void Wrong(string field, string reason) => errors.Add(new FieldError(field, reason));
 
@@ -77,7 +99,8 @@ internal sealed class RequestReader
     {
         var id = Required<OperationId>("operation.id", operation?.Id, OperationId.TryParse);
         var deployment = Optional<DeploymentId>("operation.deployment_id", operation?.DeploymentId, DeploymentId.TryParse);
-        return new OperationRequest(id, deployment, kind, subject, RequestFingerprint.Of(request), exclusive);
+        return new OperationRequest(
+            id, deployment, kind, subject, RequestFingerprint.Of(request), exclusive, Token("operation.fencing_token", operation?.FencingToken ?? 0));
     }
 
     /// <summary>Refuses the request when any field is wrong, naming all of them.</summary>

@@ -179,6 +179,14 @@ internal static class OperationDocument
             Evaluated evaluated => new() { ["t"] = "evaluated", ["exit"] = evaluated.ExitCode },
             Drained drained => new() { ["t"] = "drained", ["elapsed"] = drained.Elapsed.Ticks, ["left"] = drained.SessionsLeft, ["closed"] = drained.LongLivedClosed },
             Undrained undrained => new() { ["t"] = "undrained", ["elapsed"] = undrained.Elapsed.Ticks, ["status"] = undrained.Status },
+            Unlocked unlocked => new()
+            {
+                ["t"] = "unlocked",
+                ["by"] = unlocked.By,
+                ["reason"] = unlocked.Reason,
+                ["former"] = unlocked.FormerHolder,
+                ["token"] = unlocked.FormerToken is { } token ? new BsonValue(token.Value) : BsonValue.Null,
+            },
             _ => throw new InvalidOperationException($"result {result.GetType().Name} has no document"),
         };
         document["unchanged"] = result.Unchanged;
@@ -204,6 +212,8 @@ internal static class OperationDocument
             "evaluated" => new Evaluated(value["exit"]),
             "drained" => new Drained(ToDuration(value["elapsed"]), value["left"], unchanged, value["closed"].IsNull ? 0 : value["closed"].AsInt32),
             "undrained" => new Undrained(ToDuration(value["elapsed"]), value["status"], unchanged),
+            "unlocked" => new Unlocked(
+                value["by"], value["reason"], value["former"], value["token"].IsNull ? null : FencingToken.Parse(value["token"].AsInt64)),
             var other => throw new InvalidOperationException($"the journal has a result of unknown type \"{other}\": it was written by a later version"),
         };
     }

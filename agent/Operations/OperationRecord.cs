@@ -57,6 +57,7 @@ internal enum OperationKind
     RemoveMember,
     Retire,
     Keep,
+    Unlock,
 }
 
 /// <summary>Where an operation stands; <see cref="Running"/> is the only state that changes.</summary>

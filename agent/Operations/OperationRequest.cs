@@ -12,5 +12,6 @@ namespace Decant.Agent.Operations;
 /// Operations of one key run one after the other, in the order of their calls; null when it needs no turn. One writer per app and
 /// host: <c>app/shop</c>; migrations <c>migrate/shop</c>; balancer members <c>member/edge/shop/web1</c>.
 /// </param>
+/// <param name="Token">Of the caller's lease; null: it has none.</param>
 internal sealed record OperationRequest(
-    OperationId Id, DeploymentId? Deployment, OperationKind Kind, OperationSubject Subject, string Fingerprint, string? Exclusive);
+    OperationId Id, DeploymentId? Deployment, OperationKind Kind, OperationSubject Subject, string Fingerprint, string? Exclusive, FencingToken? Token = null);

@@ -82,6 +82,13 @@ internal sealed record Evaluated(int ExitCode) : OperationResult(false);
 /// <param name="LongLivedClosed">Connections that do not finish by themselves and were closed.</param>
 internal sealed record Drained(TimeSpan Elapsed, int SessionsLeft, bool Unchanged = false, int LongLivedClosed = 0) : OperationResult(Unchanged);
 
+/// <summary>An app's lease was taken away from its holder.</summary>
+/// <param name="By">Who did it.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="FormerHolder">Whose it was, for people; empty: nobody's.</param>
+/// <param name="FormerToken">Its token; null: nobody held it.</param>
+internal sealed record Unlocked(string By, string Reason, string FormerHolder, FencingToken? FormerToken) : OperationResult(FormerToken is null);
+
 /// <summary>A member takes requests again.</summary>
 /// <param name="Elapsed">How long it took.</param>
 /// <param name="Status">The balancer's own word.</param>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Decant.Agent.Leases;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -10,7 +11,7 @@ namespace Decant.Agent.Operations;
 /// Runs operations: journals each before it starts and after it ends, lets a repeated call join or replay the first one, and keeps
 /// them going when the caller hangs up.
 /// </summary>
-internal sealed partial class OperationRunner(OperationJournal journal, TimeProvider time, ILogger<OperationRunner> logger) : IAsyncDisposable
+internal sealed partial class OperationRunner(OperationJournal journal, LeaseBook leases, TimeProvider time, ILogger<OperationRunner> logger) : IAsyncDisposable
 {
     private const int EventsKept = 200;
 
@@ -18,14 +19,14 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(3);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<OperationId, (RunningOperation Operation, Task Work)> running = [];
+    private readonly Dictionary<OperationId, (RunningOperation Operation, Task Work, FencingToken? Token)> running = [];
     private readonly List<Channel<OperationRecord>> watchers = [];
     private readonly KeyedLock turns = new();
     private bool stopping;
 
     /// <summary>Begins an operation, or finds the one that has this id already.</summary>
     /// <exception cref="OperatorException">
-    /// The id was used for another request, the journal cannot be written, or the agent is stopping.
+    /// The id was used for another request, somebody else holds the app's lease, the journal cannot be written, or the agent is stopping.
     /// </exception>
     public RunningOperation Begin(OperationRequest request, OperationWork work)
     {
@@ -38,6 +39,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
             }
 
             if (stopping) throw new OperatorException(AgentStopping.Error);
+            leases.Check(request.Subject.App, request.Token, LeaseRules.Of(request.Kind));
             var operation = new RunningOperation(
                 new OperationRecord(
                     request.Id, request.Deployment, request.Kind, request.Subject, request.Fingerprint, time.GetUtcNow(), OperationState.Running),
@@ -46,7 +48,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
             Announce(operation.Record);
             // Taken here, so that turns come in the order of the calls.
             var turn = TakeTurn(operation, request.Exclusive);
-            running[request.Id] = (operation, Task.Run(() => RunAsync(operation, turn, work)));
+            running[request.Id] = (operation, Task.Run(() => RunAsync(operation, turn, work)), request.Token);
             return operation;
         }
     }
@@ -66,6 +68,17 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     public IReadOnlyList<OperationRecord> Running()
     {
         lock (gate) return [.. running.Values.Select(r => r.Operation.Record).OrderBy(r => r.StartedAt)];
+    }
+
+    /// <summary>What runs now for an app, and what does not say for which: it may be that one.</summary>
+    public IReadOnlyList<RunningWork> WorkOf(AppName app)
+    {
+        lock (gate)
+        {
+            return [.. running.Values
+                .Where(r => r.Operation.Record.Subject.App is not { } other || other == app)
+                .Select(r => new RunningWork(r.Operation.Record, r.Token, r.Work))];
+        }
     }
 
     /// <summary>Operations that run now, then every one that begins or ends, until cancelled. A follower that is too slow loses the oldest.</summary>
@@ -98,7 +111,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     /// </summary>
     public async ValueTask DisposeAsync()
     {
-        List<(RunningOperation Operation, Task Work)> work;
+        List<(RunningOperation Operation, Task Work, FencingToken? Token)> work;
         lock (gate)
         {
             if (stopping) return;
@@ -106,14 +119,14 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
             work = [.. running.Values];
         }
 
-        foreach (var (operation, _) in work) await operation.Cancellation.CancelAsync();
+        foreach (var (operation, _, _) in work) await operation.Cancellation.CancelAsync();
         try
         {
             await Task.WhenAll(work.Select(w => w.Work)).WaitAsync(StopLimit, time);
         }
         catch (TimeoutException)
         {
-            foreach (var (operation, _) in work) End(Interrupted(operation, "the agent was stopped and did not wait for its end"), operation);
+            foreach (var (operation, _, _) in work) End(Interrupted(operation, "the agent was stopped and did not wait for its end"), operation);
         }
 
         lock (gate)
@@ -215,3 +228,9 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
     [LoggerMessage(103, LogLevel.Error, "The end of operation {Operation}, deployment {Deployment}, {Subject}, could not be journaled; it is kept in memory until that works. After a restart before that it will be shown as interrupted")]
     private partial void LogJournalFailed(Exception exception, OperationId operation, DeploymentId? deployment, OperationSubject subject);
 }
+
+/// <summary>An operation that runs.</summary>
+/// <param name="Record">As journaled when it began.</param>
+/// <param name="Token">Of the lease that it was begun under; null: of none.</param>
+/// <param name="Work">Completes when it has ended.</param>
+internal sealed record RunningWork(OperationRecord Record, FencingToken? Token, Task Work);

@@ -29,16 +29,18 @@ internal static class StatusCommand
             .DistinctBy(s => s.Seat);
         var backends = await Task.WhenAll(seats.Select(s => AskAsync(session, s.Seat, s.Balancer, s.Host, cancellation)));
         var rows = hosts.SelectMany(host => SlotsOf(host).Select(slot => new Row(host, slot, backends))).ToList();
+        var leases = hosts.SelectMany(h => h.Status?.Leases.Where(l => l.App == manifest.App.Value).Select(l => (h.Host.Name.Value, l)) ?? []).ToList();
         var last = CommandSession.Journal().List(manifest.App, 1) is [var newest] ? newest : null;
         if (CommandSession.IsJson(parsed))
         {
             foreach (var row in rows) session.Terminal.Json(writer => Write(writer, row, manifest));
+            foreach (var (host, lease) in leases) session.Terminal.Json(writer => LeaseText.Write(writer, host, lease));
             if (last is not null) session.Terminal.Json(writer => DeploymentRecordJson.Write(writer, last));
         }
         else
         {
             session.Terminal.Output.Write(Table(session.Time.GetUtcNow(), rows, manifest));
-            foreach (var line in LastDeployment(session.Time.GetUtcNow(), last)) session.Terminal.Line(line);
+            foreach (var line in LastDeployment(session.Time.GetUtcNow(), last).Concat(LeaseText.Of(session.Time.GetUtcNow(), leases))) session.Terminal.Line(line);
         }
 
         return session.Report([.. hosts.Select(h => h.Error), .. backends.Select(b => b.Error)]);

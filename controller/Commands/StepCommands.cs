@@ -53,7 +53,7 @@ internal static class StepCommands
                 var host = CommandSession.Choose(used.Manifest, parsed.GetRequiredValue(Host)).Single();
                 if (used.Manifest.Balancers.Count == 0)
                     throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "NO_BALANCERS", "the manifest names no balancers", "add the balancer to `balancers` in the manifest"));
-                return RunAsync(session, parsed, [.. steps(used.Manifest, host)], cancellation);
+                return RunAsync(session, parsed, used.Manifest.App, [.. steps(used.Manifest, host)], cancellation);
             },
             cancellation));
         return command;
@@ -82,19 +82,28 @@ internal static class StepCommands
                 "`decant releases` lists what is staged"));
         }
 
-        return await RunAsync(session, parsed, [new MigrateStep(host, manifest.App, release, migration)], cancellation);
+        return await RunAsync(session, parsed, manifest.App, [new MigrateStep(host, manifest.App, release, migration)], cancellation);
     }
 
     private static async Task<ExitCode> RunAsync(
-        CommandSession session, ParseResult parsed, IReadOnlyList<Step> steps, CancellationToken cancellation)
+        CommandSession session, ParseResult parsed, AppName app, IReadOnlyList<Step> steps, CancellationToken cancellation)
     {
         var fleet = new GrpcFleet(session.Channels, null);
         var deployment = DeploymentId.Parse($"by-hand-{Guid.NewGuid():N}");
+        await using var lease = await LeaseKeeper.TakeAsync(
+            fleet.Leases,
+            LeaseHolding.Wanted(app, string.Join(", ", steps.Select(s => s.Describe())), deployment, steps[0].Describe(), new LeaseTimings()),
+            steps.Select(s => s.Agent),
+            [],
+            LeaseHolding.IsDead,
+            session.Time,
+            cancellation);
         var events = new EventStream(deployment, session.Time, item => Show(session, parsed, item));
         foreach (var step in steps)
         {
             var run = new StepRun(step, OperationId.Parse($"{deployment}/{step.Key}"), 1, IsRollback: false);
             var began = session.Time.GetTimestamp();
+            if (!await lease.MayBeginAsync(step.Describe())) throw new OperatorException(lease.Loss!);
             events.Tell((at, id) => new StepStarted(at, id, run));
             var outcome = await fleet.RunAsync(
                 step, run.Operation, deployment, progress => events.Tell((at, id) => new StepProgressed(at, id, run, progress)), cancellation);

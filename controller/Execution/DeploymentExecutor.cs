@@ -39,7 +39,8 @@ internal sealed class DeploymentExecutor
             parts.Options,
             run.Id,
             run.Attempt,
-            signal);
+            signal,
+            parts.Lease);
         var balancers = run.Manifest.Balancers.Select(b => b.Key).ToList();
         foreach (var host in run.Manifest.Hosts.Select(h => h.Name).Concat(run.Plan.Waves.SelectMany(w => w.Hosts).Select(h => h.Host)).Distinct())
             accounts[host] = new HostAccount(host, run.Before.GetValueOrDefault(host), balancers);
@@ -55,7 +56,7 @@ internal sealed class DeploymentExecutor
     // Hosts that were to go back and cannot are left for a person: going forward again is no repair.
     private bool RollsBack => run.Manifest.Strategy.AutoRollback && run.Plan.Intent == PlanIntent.Deploy;
 
-    private bool IsStopped => signal.Stop.IsCancellationRequested;
+    private bool IsStopped => signal.Stop.IsCancellationRequested || parts.Lease.IsLost;
 
     /// <summary>Runs the attempt to its end. The deployment is journaled already; its end is journaled here.</summary>
     public async Task<DeploymentOutcome> RunAsync()
@@ -64,8 +65,9 @@ internal sealed class DeploymentExecutor
         using var stopping = signal.Stop.Register(TellOfStop);
         var status = await WalkAsync();
         if (steps.Fault is not null) status = DeploymentStatus.FailedPartly;
+        else if (parts.Lease.IsLost && status is not (DeploymentStatus.Succeeded or DeploymentStatus.RolledBack)) status = DeploymentStatus.LeaseLost;
 
-        var outcome = new OutcomeReport(run, status, [.. accounts.Values], failures, warnings, migration, steps.Fault).Outcome();
+        var outcome = new OutcomeReport(run, status, [.. accounts.Values], failures, warnings, migration, steps.Fault, parts.Lease.Loss).Outcome();
         parts.Journal.Update(run.Id, r => r with
         {
             Status = outcome.Status,
@@ -237,6 +239,7 @@ internal sealed class DeploymentExecutor
 
     private async Task<DeploymentStatus> FailAsync()
     {
+        if (parts.Lease.IsLost) return DeploymentStatus.LeaseLost;
         if (!RollsBack) return touched.Count == 0 ? DeploymentStatus.FailedUntouched : DeploymentStatus.FailedPartly;
         return await RollBackAsync();
     }

@@ -24,7 +24,7 @@ internal sealed record DeploymentOutcome(
     {
         DeploymentStatus.Succeeded or DeploymentStatus.NothingToDo => ExitCode.Success,
         DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack => ExitCode.FailedSafely,
-        DeploymentStatus.FailedPartly => ExitCode.NeedsAttention,
+        DeploymentStatus.FailedPartly or DeploymentStatus.LeaseLost => ExitCode.NeedsAttention,
         DeploymentStatus.Stopped or DeploymentStatus.Aborted => ExitCode.Stopped,
         DeploymentStatus.AwaitingPromotion => ExitCode.AwaitingPromotion,
         _ => ExitCode.Unexpected,
@@ -60,6 +60,9 @@ internal enum DeploymentStatus
 
     /// <summary>The operator gave up waiting for running steps; <c>decant resume</c> goes on.</summary>
     Aborted,
+
+    /// <summary>Somebody else has, or had, the right to change the app: it stopped at once and undid nothing.</summary>
+    LeaseLost,
 
     /// <summary>Its controller died. Never written: it is what a reader calls <see cref="Running"/> without a live process.</summary>
     Interrupted,

@@ -50,7 +50,7 @@ internal sealed record DeploymentRecord(
 
     /// <summary>It neither ended well nor is all as it was before: it can be resumed, or undone.</summary>
     public bool IsUnfinished => Status is DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.Interrupted
-        or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion;
+        or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion or DeploymentStatus.LeaseLost;
 }
 
 /// <summary>A manifest's text and where it was read.</summary>

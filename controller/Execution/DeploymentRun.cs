@@ -34,9 +34,11 @@ internal sealed record TouchedEarlier(HostName Host, IReadOnlyList<RunningInstan
 /// <param name="Time">Clock and timers.</param>
 /// <param name="Options">What happens when an agent cannot be reached.</param>
 /// <param name="Sink">Gets the events.</param>
+/// <param name="Lease">The right to change the app; without it nothing is begun.</param>
 internal sealed record ExecutorParts(
     IFleet Fleet,
     DeploymentJournal Journal,
     TimeProvider Time,
     ExecutorOptions Options,
-    Action<DeploymentEvent> Sink);
+    Action<DeploymentEvent> Sink,
+    LeaseKeeper Lease);

@@ -41,8 +41,10 @@ internal sealed class DeploymentService(
         if (manifest.Strategy.Window is { } window && !request.Now && !window.Contains(time.GetUtcNow())) throw new OperatorException(OutsideWindow(window));
         if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(FailedBefore(failed));
         var fleet = fleets(request.Archive);
+        var id = DeploymentIds.New(time, random);
+        await using var lease = await LeaseAsync(fleet, manifest, LeavingHosts(manifest), $"deploying {manifest.App} {release.Version}", id, stop.Stop);
         var (plan, survey) = await PlanAsync(fleet, request, stop.Stop);
-        return await BeginAsync(fleet, manifest, request.Source, request.Archive?.Path, plan, survey, stop, ScopeOf(request).Only?.ToList());
+        return await BeginAsync(lease, fleet, id, manifest, request.Source, request.Archive?.Path, plan, survey, stop, ScopeOf(request).Only?.ToList());
     }
 
     /// <summary>Takes hosts back to what they ran before.</summary>
@@ -52,6 +54,8 @@ internal sealed class DeploymentService(
         var manifest = request.Manifest;
         using var turn = AppLock.Take(state, manifest.App, $"rolling {manifest.App} back", time);
         var fleet = fleets(null);
+        var id = DeploymentIds.New(time, random);
+        await using var lease = await LeaseAsync(fleet, manifest, [], $"rolling {manifest.App} back", id, stop.Stop);
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var last = journal.List(manifest.App, 1) is [var newest] ? newest : null;
         var result = request.To is null
@@ -59,7 +63,7 @@ internal sealed class DeploymentService(
             : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey));
         var plan = PlanOf(result);
         if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
-        return await BeginAsync(fleet, manifest, request.Source, null, plan, survey, stop);
+        return await BeginAsync(lease, fleet, id, manifest, request.Source, null, plan, survey, stop);
     }
 
     /// <summary>Goes on with a deployment that was stopped, aborted, interrupted, or left partly rolled back.</summary>
@@ -108,9 +112,10 @@ internal sealed class DeploymentService(
         using var turn = AppLock.Take(state, known.App, $"resuming {id}", time);
         var record = journal.Find(id)!;
         if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
+        var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
+        await using var lease = await LeaseAsync(fleet, manifest, [], $"resuming {known.App} {known.Release?.Version}".TrimEnd(), id, stop.Stop);
         journal.Update(id, decide);
         record = journal.Find(id)!;
-        var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
@@ -128,11 +133,13 @@ internal sealed class DeploymentService(
             Cutovers = cutovers,
         });
         var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, cutovers.ToDictionary(c => c.Host), earlier);
-        return await new DeploymentExecutor(Parts(fleet), run, stop).RunAsync();
+        return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
     }
 
     private async Task<DeploymentOutcome> BeginAsync(
+        LeaseKeeper lease,
         IFleet fleet,
+        DeploymentId id,
         DeploymentManifest manifest,
         ManifestSource source,
         string? archive,
@@ -141,7 +148,6 @@ internal sealed class DeploymentService(
         StopSignal stop,
         IReadOnlyList<HostName>? only = null)
     {
-        var id = DeploymentIds.New(time, random);
         var cutovers = Cutovers(plan, manifest, survey, []);
         var run = new DeploymentRun(id, 1, manifest, plan, false, cutovers.ToDictionary(c => c.Host), []);
         if (plan.IsEmpty) return NothingToDo(run);
@@ -164,13 +170,13 @@ internal sealed class DeploymentService(
             cutovers,
             only,
             plan.Waves.Select(w => w.Gate).FirstOrDefault(g => g is not null) is { } gate ? new CanaryProgress([.. gate.Canaries.Select(c => c.Name)], Promoted: false) : null));
-        return await new DeploymentExecutor(Parts(fleet), run, stop).RunAsync();
+        return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
     }
 
     private DeploymentOutcome NothingToDo(DeploymentRun run)
     {
         var accounts = run.Manifest.Hosts.Select(h => new HostAccount(h.Name, run.Before.GetValueOrDefault(h.Name), [])).ToList();
-        var outcome = new OutcomeReport(run, DeploymentStatus.NothingToDo, accounts, [], [], null, null).Outcome();
+        var outcome = new OutcomeReport(run, DeploymentStatus.NothingToDo, accounts, [], [], null, null, null).Outcome();
         var events = new EventStream(run.Id, time, sink);
         events.Tell((at, id) => new PlanMade(at, id, run.Plan, 1, IsRollback: false));
         events.Tell((at, id) => new DeploymentEnded(at, id, outcome, TimeSpan.Zero));
@@ -264,7 +270,30 @@ internal sealed class DeploymentService(
         return archive.Release == record.Release ? archive : null;
     }
 
-    private ExecutorParts Parts(IFleet fleet) => new(fleet, journal, time, options, sink);
+    private ExecutorParts Parts(IFleet fleet, LeaseKeeper lease) => new(fleet, journal, time, options, sink, lease);
+
+    /// <summary>Takes the app's lease on every host of the manifest, before anything is looked at: what is planned then stays true.</summary>
+    private async Task<LeaseKeeper> LeaseAsync(
+        IFleet fleet, DeploymentManifest manifest, IReadOnlyList<ManifestHost> leaving, string purpose, DeploymentId id, CancellationToken cancellation)
+    {
+        try
+        {
+            return await LeaseKeeper.TakeAsync(
+                fleet.Leases,
+                LeaseHolding.Wanted(manifest.App, purpose, id, "looking at the hosts", options.Lease),
+                LeaseHolding.AgentsOf(manifest),
+                LeaseHolding.AgentsOf(manifest, leaving),
+                LeaseHolding.IsDead,
+                time,
+                cancellation);
+        }
+        catch (OperatorException exception) when (exception.Error.Code == StatusCode.Unavailable)
+        {
+            // Which names everybody who does not answer.
+            await SurveyAsync(fleet, manifest, [], cancellation);
+            throw;
+        }
+    }
 
     private OperatorError? WhyNotResumable(DeploymentRecord record)
     {

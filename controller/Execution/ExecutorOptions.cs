@@ -1,3 +1,5 @@
+using Decant.Controller.Fleet;
+
 namespace Decant.Controller.Execution;
 
 /// <summary>What the executor does when an agent cannot be reached in the middle of a step.</summary>
@@ -11,4 +13,7 @@ internal sealed record ExecutorOptions
 
     /// <summary>The longest pause.</summary>
     public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long leases last and are waited for.</summary>
+    public LeaseTimings Lease { get; init; } = new();
 }

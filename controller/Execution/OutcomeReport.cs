@@ -1,4 +1,5 @@
 using Decant.Controller.Planning;
+using Decant.Errors;
 
 namespace Decant.Controller.Execution;
 
@@ -10,7 +11,8 @@ internal sealed class OutcomeReport(
     IReadOnlyList<StepFailure> failures,
     IReadOnlyList<StepFailure> warnings,
     StepResult? migration,
-    Exception? fault)
+    Exception? fault,
+    OperatorError? loss)
 {
     /// <summary>The outcome.</summary>
     public DeploymentOutcome Outcome()
@@ -34,6 +36,7 @@ internal sealed class OutcomeReport(
         DeploymentStatus.RolledBack => [FirstFailure, $"{Count(hosts.Count(h => h.Position == HostPosition.RolledBack))} rolled back: every host runs what it ran before.", Migration],
         DeploymentStatus.FailedPartly => [Fault, FirstFailure, "Not everything is as it was before.", .. Left(hosts), Migration],
         DeploymentStatus.AwaitingPromotion => [$"{What} runs on the canaries, which have proved themselves: {string.Join(", ", hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => h.Host))}.", Migration],
+        DeploymentStatus.LeaseLost => [$"Stopped at once: {loss?.Message.TrimEnd('.')}.", "Nothing was changed or undone since.", .. Left(hosts), Migration],
         DeploymentStatus.Aborted => ["Aborted: steps that were running may or may not have been done.", FirstFailure, .. Left(hosts), Migration],
         _ => ["Stopped between two steps.", FirstFailure, .. Left(hosts), Migration],
     };
@@ -65,6 +68,7 @@ internal sealed class OutcomeReport(
         DeploymentStatus.Succeeded when hosts.Any(h => h.Position is HostPosition.OutOfRotation or HostPosition.Unknown)
             => "see to the hosts that failed, then run `decant deploy` again: it takes up what is missing",
         DeploymentStatus.Stopped or DeploymentStatus.Aborted => $"`{Resume}` goes on",
+        DeploymentStatus.LeaseLost => $"see what the other one does or has done (`decant status`); when it is over, `{Resume}` goes on with this deployment, or deploy again",
         DeploymentStatus.AwaitingPromotion => $"`decant promote {run.Id}` goes on with the rest, `decant abort {run.Id}` rolls back",
         DeploymentStatus.FailedPartly when fault is not null => $"make room for or repair the journal, then `{Resume}`",
         DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes back the hosts that were touched; `decant show {run.Id}` has each step",

@@ -9,6 +9,15 @@ internal static class Refusals
     /// <summary>Another deployment of the app is running on this machine.</summary>
     public const string DeploymentRuns = "DEPLOYMENT_RUNS";
 
+    /// <summary>Somebody holds the app's lease on a host; the agent says who.</summary>
+    public const string LeaseHeld = "LEASE_HELD";
+
+    /// <summary>The lease is not ours any more; the agent says whose.</summary>
+    public const string LeaseLost = "LEASE_LOST";
+
+    /// <summary>What an earlier holder of the lease began has not ended yet.</summary>
+    public const string OperationsRunning = "OPERATIONS_RUNNING";
+
     /// <summary>The manifest's maintenance window is closed; <c>--now</c> deploys all the same.</summary>
     public const string OutsideWindow = "OUTSIDE_WINDOW";
 

@@ -19,7 +19,8 @@ internal sealed class StepRunner(
     ExecutorOptions options,
     DeploymentId deployment,
     int attempt,
-    StopSignal signal)
+    StopSignal signal,
+    LeaseKeeper lease)
 {
     private const int MostRepetitions = 3;
 
@@ -31,7 +32,7 @@ internal sealed class StepRunner(
     public Exception? Fault { get; private set; }
 
     /// <summary>No new step may start.</summary>
-    public bool IsHalted => halted || signal.Stop.IsCancellationRequested;
+    public bool IsHalted => halted || signal.Stop.IsCancellationRequested || lease.IsLost;
 
     /// <summary>What runs now.</summary>
     public IReadOnlyList<StepRun> Running
@@ -52,6 +53,7 @@ internal sealed class StepRunner(
     public async Task<StepResult?> RunAsync(Step step, bool isRollback, bool isPutBack = false)
     {
         var run = new StepRun(step, DeploymentIds.Operation(deployment, attempt, step, isRollback, isPutBack, 0), attempt, isRollback);
+        if (IsHalted || !await lease.MayBeginAsync(Shown(run))) return null;
         var began = time.GetUtcNow();
         lock (gate)
         {
@@ -63,6 +65,7 @@ internal sealed class StepRunner(
 
         var start = time.GetTimestamp();
         var end = await EndAsync(run, isPutBack);
+        if (LeaseKeeper.IsLoss(end.Error)) lease.Lose(end.Error!);
         lock (gate)
         {
             running.Remove(run);
@@ -79,7 +82,7 @@ internal sealed class StepRunner(
         {
             return await ReachEndAsync(run, isPutBack);
         }
-        catch (OperationCanceledException) when (signal.Abort.IsCancellationRequested || (run.Step is BakeStep && signal.Stop.IsCancellationRequested))
+        catch (OperationCanceledException) when (signal.Abort.IsCancellationRequested || (run.Step is BakeStep && IsHalted))
         {
             return new StepEnd(StepState.Aborted, "", false, Aborted, []);
         }
@@ -96,11 +99,12 @@ internal sealed class StepRunner(
     {
         var operation = run.Operation;
         var reconnect = new Reconnect(options, time);
+        using var leave = CancellationTokenSource.CreateLinkedTokenSource(signal.Stop, lease.Lost);
         for (var repetition = 0; ;)
         {
             // Watching changes nothing: it is left at once.
             var outcome = run.Step is BakeStep bake
-                ? await watch.RunAsync(bake.Gate, progress => Progressed(run, reconnect, progress), signal.Stop)
+                ? await watch.RunAsync(bake.Gate, progress => Progressed(run, reconnect, progress), leave.Token)
                 : await fleet.RunAsync(run.Step, operation, deployment, progress => Progressed(run, reconnect, progress), signal.Abort);
             switch (outcome)
             {
@@ -110,18 +114,22 @@ internal sealed class StepRunner(
                 case StepOutcome.Failed { Error.Reason: "OPERATION_INTERRUPTED" } interrupted when run.Step is not MigrateStep && repetition < MostRepetitions:
                     operation = DeploymentIds.Operation(deployment, attempt, run.Step, run.IsRollback, isPutBack, ++repetition);
                     events.Tell((at, id) => new StepRetried(at, id, run, TimeSpan.Zero, interrupted.Error));
+                    if (!await lease.MayBeginAsync(Shown(run))) return new StepEnd(StepState.Failed, "", false, interrupted.Error, interrupted.Tail);
                     break;
                 case StepOutcome.Failed failed:
                     return new StepEnd(StepState.Failed, "", false, failed.Error, failed.Tail);
-                case StepOutcome.Unknown unknown when reconnect.NextPause() is { } pause:
+                case StepOutcome.Unknown unknown when !lease.IsLost && reconnect.NextPause() is { } pause:
                     events.Tell((at, id) => new StepRetried(at, id, run, pause, unknown.Error));
                     await Task.Delay(pause, time, signal.Abort);
+                    if (!await lease.MayBeginAsync(Shown(run))) return new StepEnd(StepState.Unknown, "", false, unknown.Error, []);
                     break;
                 case StepOutcome.Unknown unknown:
                     return new StepEnd(StepState.Unknown, "", false, unknown.Error, []);
             }
         }
     }
+
+    private static string Shown(StepRun run) => $"{(run.IsRollback ? "rollback: " : "")}{run.Step.Describe()}";
 
     private void Progressed(StepRun run, Reconnect reconnect, StepProgress progress)
     {

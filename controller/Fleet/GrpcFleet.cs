@@ -19,6 +19,10 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
 
     // A repeated call replays the operation's events: those that were reported already are not reported twice.
     private readonly ConcurrentDictionary<OperationId, ulong> reported = [];
+    private readonly GrpcLeases leases = new(channels, new LeaseTimings());
+
+    /// <inheritdoc/>
+    public IHostLeases Leases => leases;
 
     /// <inheritdoc/>
     public async Task<HostObservation> ObserveAsync(ManifestHost host, AppName app, CancellationToken cancellation)
@@ -63,7 +67,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         var tail = new Queue<string>();
         try
         {
-            if (step is StageStep stage && !await ReleaseUpload.SendAsync(channels.To(step.Agent), stage.App, stage.Release, archive, progress, cancellation))
+            if (step is StageStep stage && !await ReleaseUpload.SendAsync(channels.To(step.Agent), stage.App, stage.Release, archive, leases.TokenAt(step.Agent), progress, cancellation))
                 return new StepOutcome.Failed(NoArchive(stage), []);
             return await FollowAsync(step, operation, deployment, progress, tail, cancellation);
         }
@@ -86,7 +90,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
     private async Task<StepOutcome> FollowAsync(
         Step step, OperationId operation, DeploymentId deployment, Action<StepProgress> progress, Queue<string> tail, CancellationToken cancellation)
     {
-        var reference = new OperationRef { Id = operation.Value, DeploymentId = deployment.Value };
+        var reference = new OperationRef { Id = operation.Value, DeploymentId = deployment.Value, FencingToken = leases.TokenAt(step.Agent) };
         using var call = StepCalls.Begin(step, reference, channels.To(step.Agent), cancellation);
         await foreach (var item in call.ResponseStream.ReadAllAsync(cancellation))
         {
@@ -124,7 +128,12 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         try
         {
             await new Operations.OperationsClient(channels.To(step.Agent)).CancelOperationAsync(
-                new CancelOperationRequest { Id = operation.Value, Reason = $"deployment {deployment} was aborted by its operator" },
+                new CancelOperationRequest
+                {
+                    Id = operation.Value,
+                    Reason = $"deployment {deployment} was aborted by its operator",
+                    FencingToken = leases.TokenAt(step.Agent),
+                },
                 deadline: DateTime.UtcNow + CancelDeadline);
         }
         // It has not begun, or nobody answers: the journal says "aborted" either way, which promises nothing.

@@ -8,6 +8,9 @@ namespace Decant.Controller.Fleet;
 /// <summary>The hosts, as the executor sees them: agents over gRPC, or a simulation with seeded faults.</summary>
 public interface IFleet
 {
+    /// <summary>The right to change an app on the hosts.</summary>
+    IHostLeases Leases { get; }
+
     /// <summary>Asks one host's agent what is there. An agent that does not answer is a value, not an exception.</summary>
     Task<HostObservation> ObserveAsync(ManifestHost host, AppName app, CancellationToken cancellation);
 

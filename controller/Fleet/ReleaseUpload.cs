@@ -15,7 +15,7 @@ internal static class ReleaseUpload
     /// <summary>Sends what the agent does not have yet; false when it lacks something and there is no archive to send it from.</summary>
     /// <exception cref="RpcException">The agent refused, or the connection broke: asking again goes on from the last good offset.</exception>
     public static async Task<bool> SendAsync(
-        GrpcChannel channel, AppName app, ReleaseId release, ArchiveFile? archive, Action<StepProgress> progress, CancellationToken cancellation)
+        GrpcChannel channel, AppName app, ReleaseId release, ArchiveFile? archive, ulong token, Action<StepProgress> progress, CancellationToken cancellation)
     {
         var releases = new Releases.ReleasesClient(channel);
         var there = await releases.GetUploadAsync(
@@ -26,30 +26,31 @@ internal static class ReleaseUpload
         if (archive is null || archive.Release != release) return false;
 
         using var call = releases.Upload(cancellationToken: cancellation);
-        await WriteAsync(call.RequestStream, app, archive, (long)there.Offset, progress, cancellation);
+        var header = new UploadHeader
+        {
+            App = app.Value,
+            Release = StepCalls.Of(archive.Release),
+            TotalBytes = (ulong)archive.Size,
+            Offset = there.Offset,
+            FencingToken = token,
+        };
+        await WriteAsync(call.RequestStream, header, archive, progress, cancellation);
         await call.ResponseAsync;
         return true;
     }
 
     private static async Task WriteAsync(
-        IClientStreamWriter<UploadRequest> stream, AppName app, ArchiveFile archive, long offset, Action<StepProgress> progress, CancellationToken cancellation)
+        IClientStreamWriter<UploadRequest> stream, UploadHeader header, ArchiveFile archive, Action<StepProgress> progress, CancellationToken cancellation)
     {
         await using var file = new FileStream(archive.Path, new FileStreamOptions
         {
             Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
             BufferSize = 0,
         });
-        file.Position = offset;
-        var header = new UploadHeader
-        {
-            App = app.Value,
-            Release = StepCalls.Of(archive.Release),
-            TotalBytes = (ulong)archive.Size,
-            Offset = (ulong)offset,
-        };
+        file.Position = (long)header.Offset;
         if (!await TryWriteAsync(stream, new UploadRequest { Header = header }, cancellation)) return;
         var buffer = new byte[ChunkBytes];
-        progress(new StepProgress.Upload(offset, archive.Size));
+        progress(new StepProgress.Upload(file.Position, archive.Size));
         for (int read; (read = await file.ReadAtLeastAsync(buffer, ChunkBytes, throwOnEndOfStream: false, cancellation)) > 0;)
         {
             // Serialised before WriteAsync returns, so the buffer may be used again.

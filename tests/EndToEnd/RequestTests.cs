@@ -107,7 +107,11 @@ public class RequestTests
         Assert.That(faults, Is.Empty, $"seed {seed}\n{agent.Host.Agent.Output}");
         Assert.That(agent.Host.Agent.HasExited, Is.False, $"seed {seed}\n{agent.Host.Agent.Output}");
         Assert.That(agent.Host.Agent.Output, Does.Not.Contain("failed unexpectedly"), $"seed {seed}");
-        await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+        var status = await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+        // Leases that chance took would refuse what the next test asks for.
+        var leases = new Leases.LeasesClient(agent.Host.Channel);
+        foreach (var lease in status.Leases)
+            await leases.ReleaseLeaseAsync(new ReleaseLeaseRequest { App = lease.App, FencingToken = lease.FencingToken }, cancellationToken: cancellation);
     }
 
     [Test]
@@ -121,7 +125,11 @@ public class RequestTests
         }
 
         Assert.That(agent.Host.Agent.HasExited, Is.False);
-        await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+        var status = await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+        // Leases that chance took would refuse what the next test asks for.
+        var leases = new Leases.LeasesClient(agent.Host.Channel);
+        foreach (var lease in status.Leases)
+            await leases.ReleaseLeaseAsync(new ReleaseLeaseRequest { App = lease.App, FencingToken = lease.FencingToken }, cancellationToken: cancellation);
     }
 
     /// <summary>A release whose script ends at once, whatever it is asked.</summary>

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Decant.Agent.Api;
 using Decant.Agent.Configuration;
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.State;
 using Grpc.Net.Client;
@@ -31,7 +32,10 @@ internal sealed class ServedApi : IAsyncDisposable
             .AddSingleton(TimeProvider.System)
             .AddSingleton(database)
             .AddSingleton(new OperationJournal(database, 100))
+            .AddSingleton<LeaseStore>()
+            .AddSingleton(p => p.GetRequiredService<LeaseStore>().Open(TimeProvider.System))
             .AddSingleton<OperationRunner>()
+            .AddSingleton<EarlierOperations>()
             .AddSingleton<OperationCalls>();
         services(builder.Services);
         app = builder.Build();

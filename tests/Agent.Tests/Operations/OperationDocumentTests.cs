@@ -19,6 +19,8 @@ public class OperationDocumentTests
         new Evaluated(0),
         new Healthy(TimeSpan.FromSeconds(2), new RunningRelease("1.0.0", "/r", "shop@127.0.0.1", "node")),
         new Drained(TimeSpan.FromSeconds(3), 2),
+        new Unlocked("alice on ops1", "its laptop is closed", "bob", FencingToken.Parse(1_700_000_000_001)),
+        new Unlocked("alice on ops1", "to be sure", "", null),
         new Undrained(TimeSpan.FromSeconds(1), "UP"),
     ];
 

@@ -1,3 +1,4 @@
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.State;
 using Decant.Errors;
@@ -330,6 +331,6 @@ public class OperationRunnerTests
     {
         database = AgentDatabase.Open(directory["agent.db"]);
         journal = new OperationJournal(database, keep: 50);
-        runner = new OperationRunner(journal, TimeProvider.System, NullLogger<OperationRunner>.Instance);
+        runner = new OperationRunner(journal, new LeaseStore(database).Open(TimeProvider.System), TimeProvider.System, NullLogger<OperationRunner>.Instance);
     }
 }

@@ -32,6 +32,9 @@ internal sealed class SimulatedFleet : IFleet
         FewestInRotation = InRotation;
     }
 
+    /// <inheritdoc/>
+    public IHostLeases Leases { get; } = new FreeLeases();
+
     /// <summary>What must never happen and did.</summary>
     public List<string> Violations { get; } = [];
 

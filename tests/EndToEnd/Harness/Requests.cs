@@ -34,6 +34,7 @@ internal static class Requests
               "release": { "version": "1.0.0", "digest": "{{digest}}" }, "spec": { "port": {{port}}, "env": { "B": "2", "A": "1" } },
               "health": { "tcp": {} }, "expression": ":ok", "keep": {{keep}}, "balancer": "edge", "backend": "demo", "member": "web1",
               "into": [ { "member": "web1" } ], "outOf": [ "web2" ],
+              "holder": { "id": "{{operation}}", "purpose": "a test" }, "by": "a tester", "fencingToken": "1",
               "id": "{{operation}}", "reason": "a test", "tail": 5, "limit": 5, "timeout": "2s", "deadline": "1s",
               "header": { "app": "demo", "release": { "version": "1.0.0", "digest": "{{digest}}" }, "totalBytes": 1000 }
             }

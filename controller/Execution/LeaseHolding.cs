@@ -1,0 +1,63 @@
+using System.Globalization;
+using Decant.Controller.Fleet;
+using Decant.Controller.Manifest;
+using Decant.Names;
+using Decant.Processes;
+
+namespace Decant.Controller.Execution;
+
+/// <summary>Which leases a change of an app needs, and who this process is to others.</summary>
+internal static class LeaseHolding
+{
+    /// <summary>All agents that a deployment of this manifest may have to do with, those of its balancers included.</summary>
+    public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest) => AgentsOf(manifest, manifest.Hosts);
+
+    /// <summary>The same for some of its hosts, or hosts that are in it no more.</summary>
+    public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest, IEnumerable<ManifestHost> hosts)
+        => hosts.SelectMany(host => manifest.Balancers.Select(b => b.AgentOf(host)).Prepend(host.Agent)).Distinct();
+
+    /// <summary>A lease for this process.</summary>
+    public static WantedLease Wanted(AppName app, string purpose, DeploymentId? deployment, string step, LeaseTimings timings)
+        => new(app, $"{Guid.NewGuid()}", ThisProcess(), purpose, deployment, timings.Duration, step);
+
+    /// <summary>This process, as others see it.</summary>
+    public static LeaseProcess ThisProcess()
+    {
+        var me = ControllerProcess.Current();
+        return new LeaseProcess(me.User, Environment.MachineName, me.Pid, $"{Space()}/{me.StartTicks}");
+    }
+
+    /// <summary>
+    /// A holder of this machine's own process ids whose process is gone. Of others nothing is known; nor of other users' processes, which
+    /// proc(5) may hide.
+    /// </summary>
+    public static bool IsDead(LeaseProcess holder)
+    {
+        var space = Space();
+        return space.Length > 0
+            && holder.User == Environment.UserName
+            && holder.Process.StartsWith($"{space}/", StringComparison.Ordinal)
+            && long.TryParse(holder.Process[(space.Length + 1)..], CultureInfo.InvariantCulture, out var startTicks)
+            && ProcessStat.Of(holder.Pid)?.StartTicks != startTicks;
+    }
+
+    /// <summary>
+    /// Where a process id means one process: one boot of one kernel (random(4), boot_id), one namespace (pid_namespaces(7)). Empty where that
+    /// cannot be read: then nobody is ever taken for dead.
+    /// </summary>
+    private static string Space()
+    {
+        try
+        {
+            return $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()}/{new FileInfo("/proc/self/ns/pid").LinkTarget}";
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}
