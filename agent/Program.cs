@@ -114,6 +114,8 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<HealthProber>();
     services.AddSingleton<RunningVerification>();
     services.AddSingleton<HealthWait>();
+    services.AddSingleton(provider => HostTruth.Of(
+        provider.GetRequiredService<ReleaseStore>(), provider.GetRequiredService<InstanceRegistry>(), provider.GetRequiredService<Migrations>()));
     services.AddHostedService<AgentLifetime>();
 
     services.AddSingleton<AgentCheckStore>();

@@ -67,6 +67,12 @@ internal sealed class Migrations
         throw new OperatorException(end.TimedOut ? TimedOut(target, timeout, end) : Failed(target, end));
     }
 
+    /// <summary>A deployment's migration that succeeded; null when none did.</summary>
+    public Migrated? FindSucceeded(AppName app, DeploymentId deployment)
+        => records.FindById($"{app}/{deployment}") is { } known && known[State] == Succeeded
+            ? new Migrated(0, TimeSpan.FromTicks(known["elapsed"].AsInt64), [], AlreadyDone: false)
+            : null;
+
     /// <summary>The process of a migration that an earlier agent began and that runs still; null when there is none.</summary>
     private ProcessIdentity? LeftRunning(AppName app) => records.FindAll()
         .Where(r => r["_id"].AsString.StartsWith($"{app}/", StringComparison.Ordinal) && r[State] == Running && !r["pid"].IsNull)

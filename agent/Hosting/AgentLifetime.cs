@@ -16,18 +16,24 @@ internal sealed partial class AgentLifetime(
     OperationRunner runner,
     ReleaseStore releases,
     InstanceRegistry instances,
+    HostTruth truth,
     TimeProvider time,
     ILogger<AgentLifetime> logger) : IHostedLifecycleService
 {
     /// <inheritdoc/>
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        foreach (var operation in journal.MarkInterrupted(time.GetUtcNow()))
-            LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
-        // The agent starts all the same: releases are to be watched, and reads answered.
-        if (journal.TryWriteRest() is { } problem) LogNotJournaled(problem);
         releases.CleanUp();
         await instances.ResumeAllAsync(cancellationToken);
+        // Last: an agent that is killed before finds them running again, and does the same.
+        foreach (var operation in journal.EndLeftRunning(left => RecoveryRule.End(left, truth, time.GetUtcNow())))
+        {
+            if (operation.State == OperationState.Succeeded) LogFoundDone(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
+            else LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject, RecoveryRule.Of(operation.Kind).Otherwise);
+        }
+
+        // The agent starts all the same: releases are to be watched, and reads answered.
+        if (journal.TryWriteRest() is { } problem) LogNotJournaled(problem);
     }
 
     /// <inheritdoc/>
@@ -67,6 +73,10 @@ internal sealed partial class AgentLifetime(
     [LoggerMessage(4, LogLevel.Error, "The journal cannot be written; what was found interrupted is kept in memory until it can")]
     private partial void LogNotJournaled(Exception exception);
 
-    [LoggerMessage(3, LogLevel.Warning, "{Kind} was interrupted by the agent's last end: operation {Operation}, deployment {Deployment}, {Subject}")]
-    private partial void LogInterrupted(OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject);
+    [LoggerMessage(3, LogLevel.Warning, "{Kind} was interrupted by the agent's last end: operation {Operation}, deployment {Deployment}, {Subject}: {Known}")]
+    private partial void LogInterrupted(
+        OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject, string known);
+
+    [LoggerMessage(5, LogLevel.Information, "{Kind} was done when the agent died in it: operation {Operation}, deployment {Deployment}, {Subject}")]
+    private partial void LogFoundDone(OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject);
 }

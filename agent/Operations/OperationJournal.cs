@@ -129,16 +129,14 @@ internal sealed class OperationJournal
         lock (gate) return [.. found.Select(d => OperationDocument.ToRecord(unwritten.GetValueOrDefault(d["_id"].AsString, d)))];
     }
 
-    /// <summary>Finds what ran when the agent died and marks it interrupted. Called once, on start.</summary>
-    /// <returns>Those operations, as marked.</returns>
-    public IReadOnlyList<OperationRecord> MarkInterrupted(DateTimeOffset now)
+    /// <summary>Ends what ran when the agent died. Called once, on start.</summary>
+    /// <param name="end">How each ends.</param>
+    /// <returns>Those operations, as ended.</returns>
+    public IReadOnlyList<OperationRecord> EndLeftRunning(Func<OperationRecord, OperationRecord> end)
     {
-        var found = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running))
-            .Select(OperationDocument.ToRecord)
-            .Select(r => r with { State = OperationState.Interrupted, EndedAt = now, Error = Interrupted("the agent died while it ran") })
-            .ToList();
-        foreach (var record in found) End(record, [new OperationFinished(1, now, record)]);
-        return found;
+        var ended = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running)).Select(OperationDocument.ToRecord).Select(end).ToList();
+        foreach (var record in ended) End(record, [new OperationFinished(1, record.EndedAt!.Value, record)]);
+        return ended;
     }
 
     /// <summary>Operations that were marked interrupted, oldest first.</summary>

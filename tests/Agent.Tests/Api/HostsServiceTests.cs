@@ -22,7 +22,7 @@ internal sealed class HostsServiceTests
         var journal = api.Get<OperationJournal>();
         journal.Begin(new OperationRecord(
             OperationId.Parse("lost"), null, OperationKind.Drain, new OperationSubject(Member: "edge/shop/web1"), "f", DateTimeOffset.UtcNow.AddMinutes(-5), OperationState.Running));
-        journal.MarkInterrupted(DateTimeOffset.UtcNow);
+        journal.EndLeftRunning(r => r with { State = OperationState.Interrupted, EndedAt = DateTimeOffset.UtcNow });
 
         var status = await new V1.Hosts.HostsClient(api.Channel).GetStatusAsync(new V1.GetStatusRequest { App = "shop" });
 
