@@ -3,6 +3,7 @@ using Decant.Agent.Hosting;
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 using Decant.Names;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -16,6 +17,7 @@ internal sealed class HostsService(
     ReleaseStore releases,
     IReleaseUse use,
     InstanceRegistry instances,
+    AgentDatabase database,
     OperationRunner runner,
     OperationJournal journal) : V1.Hosts.HostsBase
 {
@@ -47,6 +49,13 @@ internal sealed class HostsService(
                 _ => throw new InvalidOperationException($"supervisor {configuration.Supervisor} has no name"),
             },
             Warnings = { Warnings(disk) },
+            ReadOnly = database.Fault is not { } fault ? null : new V1.ReadOnlyState
+            {
+                Reason = fault.Reason,
+                KeptAs = fault.KeptAs ?? "",
+                WhatNext = fault.Next,
+                NotKnownAnyMore = { StateFault.NotKnownAnyMore },
+            },
         });
     }
 

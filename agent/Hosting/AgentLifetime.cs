@@ -2,6 +2,7 @@ using Decant.Agent.Configuration;
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 
 namespace Decant.Agent.Hosting;
 
@@ -12,9 +13,11 @@ namespace Decant.Agent.Hosting;
 internal sealed partial class AgentLifetime(
     AgentConfiguration configuration,
     AgentIdentity identity,
+    AgentDatabase database,
     OperationJournal journal,
     OperationRunner runner,
     ReleaseStore releases,
+    InstanceStore store,
     InstanceRegistry instances,
     HostTruth truth,
     TimeProvider time,
@@ -23,7 +26,21 @@ internal sealed partial class AgentLifetime(
     /// <inheritdoc/>
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        releases.CleanUp();
+        database.Failed += fault =>
+        {
+            LogReadOnly(fault.Reason, fault.KeptAs ?? "where it was", fault.Next);
+            instances.SaveAll();
+        };
+        if (database.Fault is { } found)
+        {
+            LogReadOnly(found.Reason, found.KeptAs ?? "where it was", found.Next);
+            foreach (var record in RebuiltInstances.Find(configuration.DataDirectory)) store.Save(record);
+        }
+        else
+        {
+            releases.CleanUp();
+        }
+
         await instances.ResumeAllAsync(cancellationToken);
         // Last: an agent that is killed before finds them running again, and does the same.
         foreach (var operation in journal.EndLeftRunning(left => RecoveryRule.End(left, truth, time.GetUtcNow())))
@@ -69,6 +86,10 @@ internal sealed partial class AgentLifetime(
 
     [LoggerMessage(2, LogLevel.Information, "agent is stopping: host {Host}; its releases go on")]
     private partial void LogStopping(string host);
+
+    [LoggerMessage(
+        6, LogLevel.Critical, "The agent's state cannot be used, so it watches its releases and changes nothing: {Reason}; the database is {Kept}. Next: {Next}")]
+    private partial void LogReadOnly(string reason, string kept, string next);
 
     [LoggerMessage(4, LogLevel.Error, "The journal cannot be written; what was found interrupted is kept in memory until it can")]
     private partial void LogNotJournaled(Exception exception);

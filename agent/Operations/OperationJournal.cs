@@ -12,6 +12,7 @@ namespace Decant.Agent.Operations;
 /// </summary>
 internal sealed class OperationJournal
 {
+    private readonly AgentDatabase database;
     private readonly StoredCollection operations;
     private readonly StoredCollection beats;
     private readonly int keep;
@@ -26,6 +27,7 @@ internal sealed class OperationJournal
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
         this.keep = keep;
+        this.database = database;
         operations = database.Collection("operations");
         beats = database.Collection("beats");
         operations.EnsureIndex(OperationDocument.StartedAt);
@@ -44,11 +46,12 @@ internal sealed class OperationJournal
     }
 
     /// <summary>Writes an operation down before anything of it is done.</summary>
-    /// <exception cref="OperatorException">DISK_FULL or JOURNAL_UNWRITABLE: it must not be done.</exception>
+    /// <exception cref="OperatorException">DISK_FULL, JOURNAL_UNWRITABLE or STATE_READ_ONLY: it must not be done.</exception>
     public void Begin(OperationRecord record)
     {
         lock (gate)
         {
+            database.ThrowIfReadOnly();
             try
             {
                 WriteRest();
@@ -59,6 +62,9 @@ internal sealed class OperationJournal
             {
                 throw new OperatorException(Unwritable(exception), exception);
             }
+
+            // Found by this very write, which then went to memory only.
+            database.ThrowIfReadOnly();
         }
     }
 

@@ -3,6 +3,7 @@ using Decant.Agent.Elixir;
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 using Decant.Agent.Supervision;
 using Decant.EndToEnd.Harness;
 using Decant.Names;
@@ -32,6 +33,14 @@ internal sealed class RecoveryRuleTests
         var entries = Regex.Matches(section, @"\.TP\n(\w+)\n(.*)\n").Select(m => (m.Groups[1].Value, m.Groups[2].Value));
 
         Assert.That(entries, Is.EqualTo(RecoveryRule.All.Select(r => (r.Kind.ToString(), $"{Word(r.Action)}: {r.OnStart}."))));
+    }
+
+    [Test]
+    public void The_manual_page_says_what_is_not_known_any_more_when_the_state_is_rebuilt()
+    {
+        var page = File.ReadAllText(Path.Combine(Programs.Repository, "packaging", "man", "decantd.8")).Replace("\\-", "-", StringComparison.Ordinal);
+
+        Assert.That(StateFault.NotKnownAnyMore.Where(unknown => !page.Contains($"\n{unknown}", StringComparison.Ordinal)), Is.Empty);
     }
 
     [Test]
