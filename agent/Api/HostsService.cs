@@ -29,7 +29,7 @@ internal sealed class HostsService(
         reader.ThrowIfWrong();
 
         var disk = new DriveInfo(configuration.DataDirectory);
-        var unfinished = journal.InterruptedSince(identity.StartedAt).Concat(runner.Running());
+        var unfinished = journal.FoundInterrupted.Concat(runner.Running());
         return Task.FromResult(new V1.HostStatus
         {
             Host = identity.Host,

@@ -18,6 +18,9 @@ internal sealed class OperationJournal
     private readonly int keep;
     private readonly Lock gate = new();
     private readonly Dictionary<string, BsonDocument> unwritten = [];
+    private readonly Dictionary<string, long> running = [];
+    private IReadOnlyList<OperationRecord> foundInterrupted = [];
+    private long lastOrder;
     private int untilPruned;
 
     /// <summary>Opens the journal.</summary>
@@ -31,9 +34,11 @@ internal sealed class OperationJournal
         operations = database.Collection("operations");
         beats = database.Collection("beats");
         operations.EnsureIndex(OperationDocument.StartedAt);
+        operations.EnsureIndex(OperationDocument.Order);
         operations.EnsureIndex(OperationDocument.State);
         operations.EnsureIndex(OperationDocument.AppStarted);
         operations.EnsureIndex(OperationDocument.DeploymentStarted);
+        lastOrder = operations.FindFirst(OperationDocument.Order, null, descending: true, _ => true, 1) is [var last] ? OrderOf(last) : 0;
     }
 
     /// <summary>How many ends are kept in memory because they could not be written.</summary>
@@ -56,10 +61,11 @@ internal sealed class OperationJournal
             {
                 WriteRest();
                 if (--untilPruned <= 0) Prune();
-                operations.Upsert(OperationDocument.From(record, []));
+                operations.Upsert(Document(record, []));
             }
             catch (IOException exception)
             {
+                running.Remove(record.Id.Value);
                 throw new OperatorException(Unwritable(exception), exception);
             }
 
@@ -72,7 +78,12 @@ internal sealed class OperationJournal
     /// <returns>Why it could not be written yet; null when it was.</returns>
     public IOException? End(OperationRecord record, IReadOnlyList<OperationEvent> events)
     {
-        lock (gate) unwritten[record.Id.Value] = OperationDocument.From(record, events);
+        lock (gate)
+        {
+            unwritten[record.Id.Value] = Document(record, events);
+            running.Remove(record.Id.Value);
+        }
+
         return TryWriteRest();
     }
 
@@ -140,25 +151,20 @@ internal sealed class OperationJournal
     /// <returns>Those operations, as ended.</returns>
     public IReadOnlyList<OperationRecord> EndLeftRunning(Func<OperationRecord, OperationRecord> end)
     {
-        var ended = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running)).Select(OperationDocument.ToRecord).Select(end).ToList();
+        var left = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running));
+        lock (gate)
+        {
+            foreach (var document in left) running[document["_id"].AsString] = OrderOf(document);
+        }
+
+        var ended = left.Select(OperationDocument.ToRecord).Select(end).ToList();
         foreach (var record in ended) End(record, [new OperationFinished(1, record.EndedAt!.Value, record)]);
+        foundInterrupted = [.. ended.Where(r => r.State == OperationState.Interrupted).OrderBy(r => r.StartedAt)];
         return ended;
     }
 
-    /// <summary>Operations that were marked interrupted, oldest first.</summary>
-    /// <param name="start">Of this agent; compared in whole milliseconds, which is what LiteDB keeps.</param>
-    public IReadOnlyList<OperationRecord> InterruptedSince(DateTimeOffset start)
-    {
-        var written = operations.FindEqual(OperationDocument.State, nameof(OperationState.Interrupted));
-        lock (gate)
-        {
-            return [.. written.Concat(unwritten.Values)
-                .Select(OperationDocument.ToRecord)
-                .Where(r => r.State == OperationState.Interrupted && r.EndedAt?.ToUnixTimeMilliseconds() >= start.ToUnixTimeMilliseconds())
-                .DistinctBy(r => r.Id)
-                .OrderBy(r => r.StartedAt)];
-        }
-    }
+    /// <summary>Operations that were found running, and not done, when this agent started; oldest first.</summary>
+    public IReadOnlyList<OperationRecord> FoundInterrupted => foundInterrupted;
 
     /// <summary>What an operation that did not end by itself tells.</summary>
     internal static OperatorError Interrupted(string why) => new(
@@ -184,13 +190,25 @@ internal sealed class OperationJournal
             $"the agent cannot write its journal, so the operation was not begun: {exception.Message}",
             "mend the disk that holds data_dir; releases go on serving meanwhile");
 
+    /// <summary>The caller holds <see cref="gate"/>. An operation keeps its place when it ends.</summary>
+    private BsonDocument Document(OperationRecord record, IReadOnlyList<OperationEvent> events)
+    {
+        if (!running.TryGetValue(record.Id.Value, out var order)) running[record.Id.Value] = order = ++lastOrder;
+        var document = OperationDocument.From(record, events);
+        document[OperationDocument.Order] = order;
+        return document;
+    }
+
+    // One of an earlier version has none, and is older than all that do.
+    private static long OrderOf(BsonDocument document) => document[OperationDocument.Order].IsNull ? 0 : document[OperationDocument.Order].AsInt64;
+
     private void Prune()
     {
         untilPruned = Math.Max(1, keep / 10);
         var surplus = operations.Count() - keep;
         if (surplus <= 0) return;
         var old = operations.FindFirst(
-            OperationDocument.StartedAt, null, descending: false, d => d[OperationDocument.State] != nameof(OperationState.Running), surplus);
+            OperationDocument.Order, null, descending: false, d => d[OperationDocument.State] != nameof(OperationState.Running), surplus);
         operations.Delete([.. old.Select(d => d["_id"].AsString)]);
     }
 }
