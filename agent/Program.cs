@@ -32,6 +32,8 @@ switch (AgentArguments.Parse(args))
         return 2;
     case AgentArguments.CheckConfiguration check:
         return Read(check.ConfigurationFile) is null ? 2 : 0;
+    case AgentArguments.AcceptRebuiltState accept when Read(accept.ConfigurationFile) is { } configuration:
+        return Accept(configuration);
     case AgentArguments.Run run when Read(run.ConfigurationFile) is { } configuration:
         return await RunAsync(configuration);
     case AgentArguments.RunProxy proxy when Read(proxy.ConfigurationFile) is { } configuration:
@@ -46,6 +48,14 @@ static AgentConfiguration? Read(string file)
     foreach (var problem in result.Problems) Console.Error.WriteLine($"decantd: {problem}");
     foreach (var warning in result.Warnings) Console.Error.WriteLine($"decantd: warning: {warning}");
     return result.Configuration;
+}
+
+static int Accept(AgentConfiguration configuration)
+{
+    using var ownership = DataDirectoryLock.TryTake(configuration.DataDirectory, out var refusal);
+    if (refusal is null) return RebuiltState.Accept(configuration, TimeProvider.System, Console.Out);
+    Console.Error.WriteLine($"decantd: {refusal}");
+    return 1;
 }
 
 static async Task<int> RunAsync(AgentConfiguration configuration)
@@ -118,6 +128,8 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<HealthProber>();
     services.AddSingleton<RunningVerification>();
     services.AddSingleton<HealthWait>();
+    services.AddSingleton(provider => HostTruth.Of(
+        provider.GetRequiredService<ReleaseStore>(), provider.GetRequiredService<InstanceRegistry>(), provider.GetRequiredService<Migrations>()));
     services.AddHostedService<AgentLifetime>();
 
     services.AddSingleton<AgentCheckStore>();

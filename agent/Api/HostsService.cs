@@ -4,6 +4,7 @@ using Decant.Agent.Instances;
 using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 using Decant.Names;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -17,6 +18,7 @@ internal sealed class HostsService(
     ReleaseStore releases,
     IReleaseUse use,
     InstanceRegistry instances,
+    AgentDatabase database,
     OperationRunner runner,
     LeaseBook leases,
     OperationJournal journal) : V1.Hosts.HostsBase
@@ -29,7 +31,7 @@ internal sealed class HostsService(
         reader.ThrowIfWrong();
 
         var disk = new DriveInfo(configuration.DataDirectory);
-        var unfinished = journal.InterruptedSince(identity.StartedAt).Concat(runner.Running());
+        var unfinished = journal.FoundInterrupted.Concat(runner.Running());
         return Task.FromResult(new V1.HostStatus
         {
             Host = identity.Host,
@@ -50,6 +52,13 @@ internal sealed class HostsService(
             },
             Warnings = { Warnings(disk) },
             Leases = { leases.List(app).Select(LeaseMapping.ToMessage) },
+            ReadOnly = database.Fault is not { } fault ? null : new V1.ReadOnlyState
+            {
+                Reason = fault.Reason,
+                KeptAs = fault.KeptAs ?? "",
+                WhatNext = fault.Next,
+                NotKnownAnyMore = { StateFault.NotKnownAnyMore },
+            },
         });
     }
 

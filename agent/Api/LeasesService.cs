@@ -1,12 +1,13 @@
 using Decant.Agent.Leases;
 using Decant.Agent.Operations;
+using Decant.Agent.State;
 using Decant.Names;
 using Grpc.Core;
 
 namespace Decant.Agent.Api;
 
 /// <summary>decant.v1.Leases: who may change which app.</summary>
-internal sealed class LeasesService(LeaseBook book, EarlierOperations earlier, OperationCalls calls) : V1.Leases.LeasesBase
+internal sealed class LeasesService(AgentDatabase database, LeaseBook book, EarlierOperations earlier, OperationCalls calls) : V1.Leases.LeasesBase
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
 
@@ -21,6 +22,7 @@ internal sealed class LeasesService(LeaseBook book, EarlierOperations earlier, O
         var step = reader.Text("step", request.Step, 300);
         reader.ThrowIfWrong();
 
+        database.ThrowIfReadOnly();
         var lease = book.Acquire(app, holder, duration, step);
         await earlier.AwaitAsync(lease, wait, context.CancellationToken);
         return Shown(app);

@@ -1,6 +1,7 @@
 using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -9,7 +10,13 @@ namespace Decant.Agent.Api;
 
 /// <summary>decant.v1.Releases: uploads, and operations on the release store.</summary>
 internal sealed class ReleasesService(
-    ReleaseStore store, ReleaseUploads uploads, IReleaseUse use, LeaseBook leases, IHostApplicationLifetime lifetime, OperationCalls calls) : V1.Releases.ReleasesBase
+    ReleaseStore store,
+    ReleaseUploads uploads,
+    IReleaseUse use,
+    LeaseBook leases,
+    AgentDatabase database,
+    IHostApplicationLifetime lifetime,
+    OperationCalls calls) : V1.Releases.ReleasesBase
 {
     private const int MaxPiece = 1 << 20;
 
@@ -26,6 +33,7 @@ internal sealed class ReleasesService(
     /// <inheritdoc/>
     public override async Task<V1.UploadStatus> Upload(IAsyncStreamReader<V1.UploadRequest> requestStream, ServerCallContext context)
     {
+        database.ThrowIfReadOnly();
         // Ends with the caller or with the agent; what came is kept either way.
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         var cancellation = end.Token;

@@ -62,10 +62,24 @@ internal sealed class Migrations
             throw;
         }
 
-        Write(id, end.Succeeded ? Succeeded : "failed", end.Elapsed);
+        try
+        {
+            Write(id, end.Succeeded ? Succeeded : "failed", end.Elapsed);
+        }
+        catch (IOException exception) when (end.Succeeded)
+        {
+            throw new OperatorException(Unrecorded(target, exception), exception);
+        }
+
         if (end.Succeeded) return new Migrated(0, end.Elapsed, end.Tail, AlreadyDone: false);
         throw new OperatorException(end.TimedOut ? TimedOut(target, timeout, end) : Failed(target, end));
     }
+
+    /// <summary>A deployment's migration that succeeded; null when none did.</summary>
+    public Migrated? FindSucceeded(AppName app, DeploymentId deployment)
+        => records.FindById($"{app}/{deployment}") is { } known && known[State] == Succeeded
+            ? new Migrated(0, TimeSpan.FromTicks(known["elapsed"].AsInt64), [], AlreadyDone: false)
+            : null;
 
     /// <summary>The process of a migration that an earlier agent began and that runs still; null when there is none.</summary>
     private ProcessIdentity? LeftRunning(AppName app) => records.FindAll()
@@ -83,6 +97,12 @@ internal sealed class Migrations
         ["start_ticks"] = process is null ? BsonValue.Null : new BsonValue(process.StartTicks),
         ["boot"] = process is null ? BsonValue.Null : new BsonValue(process.BootId),
     });
+
+    private static OperatorError Unrecorded(ReleaseInSlot target, IOException exception) => UnexpectedError.Of(exception) with
+    {
+        Message = $"the migration of {target.Key.App} {target.Release.Id.Version} was done, but that could not be written down: {exception.Message}",
+        WhatNext = "free space or mend the disk that holds data_dir; then start a new deployment, which runs the migration again (it skips what is done)",
+    };
 
     private static OperatorError Failed(ReleaseInSlot target, CommandEnd end) => new(
         StatusCode.Aborted,

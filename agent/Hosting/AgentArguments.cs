@@ -13,6 +13,7 @@ internal abstract record AgentArguments
         usage: decantd [--config FILE]                  run (FILE defaults to /etc/decant/agent.yml)
                decantd proxy [--config FILE]            run the embedded proxy that the configuration describes
                decantd --check-config [--config FILE]   report every error in the configuration
+               decantd --accept-rebuilt-state [--config FILE]   go on without a state that is damaged or lost; the agent must not run
                decantd --version | --help
         """;
 
@@ -24,7 +25,7 @@ internal abstract record AgentArguments
     public static AgentArguments Parse(IReadOnlyList<string> arguments)
     {
         var file = AgentConfiguration.DefaultFile;
-        var checkOnly = false;
+        var (checkOnly, accepts) = (false, false);
         var isProxy = arguments is [ProxyProgram.Mode, ..];
         for (var i = isProxy ? 1 : 0; i < arguments.Count; i++)
         {
@@ -41,6 +42,9 @@ internal abstract record AgentArguments
                 case "--check-config":
                     checkOnly = true;
                     break;
+                case "--accept-rebuilt-state":
+                    accepts = true;
+                    break;
                 case "--version":
                     return new ShowVersion();
                 case "--help" or "-h":
@@ -50,7 +54,7 @@ internal abstract record AgentArguments
             }
         }
 
-        return checkOnly ? new CheckConfiguration(file) : isProxy ? new RunProxy(file) : new Run(file);
+        return checkOnly ? new CheckConfiguration(file) : accepts ? new AcceptRebuiltState(file) : isProxy ? new RunProxy(file) : new Run(file);
     }
 
     /// <summary>Run as the agent.</summary>
@@ -61,6 +65,9 @@ internal abstract record AgentArguments
 
     /// <summary>Report what is wrong with the configuration.</summary>
     public sealed record CheckConfiguration(string ConfigurationFile) : AgentArguments;
+
+    /// <summary>Take what can be rebuilt for the agent's state.</summary>
+    public sealed record AcceptRebuiltState(string ConfigurationFile) : AgentArguments;
 
     /// <summary>Print the version.</summary>
     public sealed record ShowVersion : AgentArguments;

@@ -2,6 +2,7 @@ using Decant.Agent.Configuration;
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 
 namespace Decant.Agent.Hosting;
 
@@ -12,22 +13,44 @@ namespace Decant.Agent.Hosting;
 internal sealed partial class AgentLifetime(
     AgentConfiguration configuration,
     AgentIdentity identity,
+    AgentDatabase database,
     OperationJournal journal,
     OperationRunner runner,
     ReleaseStore releases,
+    InstanceStore store,
     InstanceRegistry instances,
+    HostTruth truth,
     TimeProvider time,
     ILogger<AgentLifetime> logger) : IHostedLifecycleService
 {
     /// <inheritdoc/>
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        foreach (var operation in journal.MarkInterrupted(time.GetUtcNow()))
-            LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
+        database.Failed += fault =>
+        {
+            LogReadOnly(fault.Reason, fault.KeptAs ?? "where it was", fault.Next);
+            instances.SaveAll();
+        };
+        if (database.Fault is { } found)
+        {
+            LogReadOnly(found.Reason, found.KeptAs ?? "where it was", found.Next);
+            foreach (var record in RebuiltInstances.Find(configuration.DataDirectory)) store.Save(record);
+        }
+        else
+        {
+            releases.CleanUp();
+        }
+
+        await instances.ResumeAllAsync(cancellationToken);
+        // Last: an agent that is killed before finds them running again, and does the same.
+        foreach (var operation in journal.EndLeftRunning(left => RecoveryRule.End(left, truth, time.GetUtcNow())))
+        {
+            if (operation.State == OperationState.Succeeded) LogFoundDone(operation.Kind, operation.Id, operation.Deployment, operation.Subject);
+            else LogInterrupted(operation.Kind, operation.Id, operation.Deployment, operation.Subject, RecoveryRule.Of(operation.Kind).Otherwise);
+        }
+
         // The agent starts all the same: releases are to be watched, and reads answered.
         if (journal.TryWriteRest() is { } problem) LogNotJournaled(problem);
-        releases.CleanUp();
-        await instances.ResumeAllAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -64,9 +87,17 @@ internal sealed partial class AgentLifetime(
     [LoggerMessage(2, LogLevel.Information, "agent is stopping: host {Host}; its releases go on")]
     private partial void LogStopping(string host);
 
+    [LoggerMessage(
+        6, LogLevel.Critical, "The agent's state cannot be used, so it watches its releases and changes nothing: {Reason}; the database is {Kept}. Next: {Next}")]
+    private partial void LogReadOnly(string reason, string kept, string next);
+
     [LoggerMessage(4, LogLevel.Error, "The journal cannot be written; what was found interrupted is kept in memory until it can")]
     private partial void LogNotJournaled(Exception exception);
 
-    [LoggerMessage(3, LogLevel.Warning, "{Kind} was interrupted by the agent's last end: operation {Operation}, deployment {Deployment}, {Subject}")]
-    private partial void LogInterrupted(OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject);
+    [LoggerMessage(3, LogLevel.Warning, "{Kind} was interrupted by the agent's last end: operation {Operation}, deployment {Deployment}, {Subject}: {Known}")]
+    private partial void LogInterrupted(
+        OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject, string known);
+
+    [LoggerMessage(5, LogLevel.Information, "{Kind} was done when the agent died in it: operation {Operation}, deployment {Deployment}, {Subject}")]
+    private partial void LogFoundDone(OperationKind kind, Names.OperationId operation, Names.DeploymentId? deployment, OperationSubject subject);
 }

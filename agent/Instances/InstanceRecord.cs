@@ -24,10 +24,19 @@ internal sealed record InstanceRecord(
     ExitReport? LastExit,
     Retirement? Retirement = null);
 
-/// <summary>An instance without traffic is kept warm for a while, then stopped. By the wall clock, because it outlives the agent's restarts.</summary>
+/// <summary>
+/// An instance without traffic is kept warm for a while, then stopped. While an agent runs it measures that itself; the time on the wall is for
+/// the one that comes after its restart.
+/// </summary>
 /// <param name="At">When.</param>
+/// <param name="Keep">How long after it was asked for: a clock that was set back meanwhile makes it no longer than that.</param>
 /// <param name="Deadlines">How it is stopped then.</param>
-internal sealed record Retirement(DateTimeOffset At, StopDeadlines Deadlines);
+internal sealed record Retirement(DateTimeOffset At, TimeSpan Keep, StopDeadlines Deadlines)
+{
+    /// <summary>What is left of it for an agent that takes over.</summary>
+    /// <param name="now">On the wall.</param>
+    public TimeSpan Left(DateTimeOffset now) => At <= now ? TimeSpan.Zero : At - now < Keep ? At - now : Keep;
+}
 
 /// <summary>How an instance ended.</summary>
 /// <param name="ExitCode">128 + signal when a signal ended it; null when nobody could learn it.</param>

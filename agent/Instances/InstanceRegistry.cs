@@ -28,6 +28,12 @@ internal sealed class InstanceRegistry(InstanceParts parts, ILogger<InstanceSlot
     public Task ResumeAllAsync(CancellationToken cancellation)
         => Task.WhenAll(parts.Store.All().Select(record => GetOrAdd(record).ResumeAsync(cancellation)));
 
+    /// <summary>Writes every slot again: what was written before is lost.</summary>
+    public void SaveAll()
+    {
+        foreach (var slot in slots.Values) parts.Store.Save(slot.Snapshot().Record);
+    }
+
     /// <summary>The agent stops; what runs goes on.</summary>
     public void Dispose()
     {

@@ -24,7 +24,7 @@ internal sealed partial class InstanceSlot
                 return new Done(Unchanged: true);
             }
 
-            var retirement = new Retirement(parts.Time.GetUtcNow() + keep, deadlines);
+            var retirement = new Retirement(parts.Time.GetUtcNow() + keep, keep, deadlines);
             Change(r => r with { Retirement = retirement });
             ScheduleRetirement(retirement);
             LogRetires(Key, retirement.At);
@@ -71,7 +71,7 @@ internal sealed partial class InstanceSlot
             {
                 try
                 {
-                    var left = retirement.At - parts.Time.GetUtcNow();
+                    var left = retirement.Left(parts.Time.GetUtcNow());
                     if (left > TimeSpan.Zero) await Task.Delay(left, parts.Time, cancelled);
                     await StopRetiredAsync(retirement, cancelled);
                 }

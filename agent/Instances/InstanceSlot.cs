@@ -62,18 +62,19 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             if (parts.Supervisor.Adopt(Key) is { } process)
             {
                 LogAdopted(Key, process.Identity.Pid, process.StartedAt);
-                Begin(new InstanceRun(process, parts.Time.GetUtcNow()), record with { Release = process.Release });
+                Begin(new InstanceRun(process, parts.Time, parts.Time.GetUtcNow()), record with { Release = process.Release });
                 if (record.Retirement is { } retirement) ScheduleRetirement(retirement);
                 return;
             }
 
             // One without traffic that died is not missed by anybody.
-            if (record.Retirement is not null) Change(r => r with { Wanted = false, Retirement = null });
+            if (record.Retirement is not null) Note(r => r with { Wanted = false, Retirement = null });
             if (!record.Wanted) return;
             var exit = parts.Supervisor.LastExit(Key);
             var report = Report(exit ?? new ProcessExit(null, parts.Time.GetUtcNow()), since: null);
             LogFoundDead(Key, report.Describe());
-            Change(r => r with { LastExit = report, Restarts = r.Restarts + 1 });
+            // A full disk must not keep the agent from starting.
+            Note(r => r with { LastExit = report, Restarts = r.Restarts + 1 });
             ScheduleRestart(TimeSpan.Zero);
         }
         finally
@@ -206,7 +207,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         }
         catch
         {
-            Change(r => r with { Wanted = false });
+            Note(r => r with { Wanted = false });
             throw;
         }
     }
@@ -215,7 +216,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
     {
         var target = new ReleaseInSlot(Key, record.Spec, release, record.Deployment);
         await parts.Epmd.EnsureRunningAsync(target, cancellation);
-        var started = new InstanceRun(await parts.Supervisor.StartAsync(target, cancellation), adoptedAt: null);
+        var started = new InstanceRun(await parts.Supervisor.StartAsync(target, cancellation), parts.Time, adoptedAt: null);
         LogStarted(Key, release.Id, started.Process.Identity.Pid);
         Begin(started, record);
         return started;
@@ -240,8 +241,8 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         var exit = await watched.Process.Exited;
         // Not when this agent has stopped watching: the end is then for the next one to tell.
         if (Run != watched) return;
+        var ran = watched.Age;
         var report = Report(exit, watched.Process.StartedAt);
-        var ran = report.At - watched.Process.StartedAt;
         TimeSpan? restartAfter = null;
         lock (gate)
         {
@@ -358,12 +359,24 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         }
     }
 
+    /// <summary>Written first: when that fails, the slot is as it was, in memory and on disk.</summary>
     private void Change(Func<InstanceRecord, InstanceRecord> change)
     {
         lock (gate)
         {
+            var changed = change(record);
+            parts.Store.Save(changed);
+            record = changed;
+        }
+    }
+
+    /// <summary>What has happened has, whether it can be written down or not.</summary>
+    private void Note(Func<InstanceRecord, InstanceRecord> change)
+    {
+        lock (gate)
+        {
             record = change(record);
-            parts.Store.Save(record);
+            TrySave();
         }
     }
 
@@ -411,7 +424,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         _ when stopping => InstanceState.Stopping,
         (_, _, null) or (_, _, { Seen.IsHealthy: true }) => InstanceState.Running,
         (_, _, { Seen.Failures: var failures, Fall: var fall }) when failures < fall => InstanceState.Starting,
-        _ => run.Process.StartedAt + TimeSpan.FromSeconds(60) > parts.Time.GetUtcNow() ? InstanceState.Starting : InstanceState.Unhealthy,
+        _ => run.Age < TimeSpan.FromSeconds(60) ? InstanceState.Starting : InstanceState.Unhealthy,
     };
 
     [LoggerMessage(407, LogLevel.Information, "{Key} has no traffic any more: it is stopped at {At:u}")]

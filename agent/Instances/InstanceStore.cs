@@ -57,7 +57,7 @@ internal sealed class InstanceStore
         ["restarts"] = record.Restarts,
         ["exit"] = record.LastExit is { } exit ? From(exit) : BsonValue.Null,
         ["retirement"] = record.Retirement is { } retirement
-            ? new BsonDocument { ["at"] = retirement.At.UtcTicks, ["script"] = retirement.Deadlines.Script.Ticks, ["term"] = retirement.Deadlines.Term.Ticks }
+            ? new BsonDocument { ["at"] = retirement.At.UtcTicks, ["keep"] = retirement.Keep.Ticks, ["script"] = retirement.Deadlines.Script.Ticks, ["term"] = retirement.Deadlines.Term.Ticks }
             : BsonValue.Null,
     };
 
@@ -78,6 +78,7 @@ internal sealed class InstanceStore
 
     private static Retirement ToRetirement(BsonValue value) => new(
         new DateTimeOffset(value["at"].AsInt64, TimeSpan.Zero),
+        value["keep"].IsNull ? TimeSpan.MaxValue : new TimeSpan(value["keep"].AsInt64),
         new StopDeadlines(new TimeSpan(value["script"].AsInt64), new TimeSpan(value["term"].AsInt64)));
 
     private static BsonDocument From(ReleaseId release) => new() { ["version"] = release.Version.Value, ["digest"] = release.Digest.Value };

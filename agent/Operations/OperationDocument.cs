@@ -13,6 +13,9 @@ internal static class OperationDocument
     public const string App = "app";
     public const string Deployment = "deployment";
 
+    /// <summary>Grows with every operation that is begun, whatever is done to the clock on the wall: by it the oldest are pruned.</summary>
+    public const string Order = "order";
+
     /// <summary>App and start: an index by which the newest operations of an app are found without reading the others.</summary>
     public const string AppStarted = "app_started";
 

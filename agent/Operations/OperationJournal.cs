@@ -12,11 +12,15 @@ namespace Decant.Agent.Operations;
 /// </summary>
 internal sealed class OperationJournal
 {
+    private readonly AgentDatabase database;
     private readonly StoredCollection operations;
     private readonly StoredCollection beats;
     private readonly int keep;
     private readonly Lock gate = new();
     private readonly Dictionary<string, BsonDocument> unwritten = [];
+    private readonly Dictionary<string, long> running = [];
+    private IReadOnlyList<OperationRecord> foundInterrupted = [];
+    private long lastOrder;
     private int untilPruned;
 
     /// <summary>Opens the journal.</summary>
@@ -26,12 +30,15 @@ internal sealed class OperationJournal
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
         this.keep = keep;
+        this.database = database;
         operations = database.Collection("operations");
         beats = database.Collection("beats");
         operations.EnsureIndex(OperationDocument.StartedAt);
+        operations.EnsureIndex(OperationDocument.Order);
         operations.EnsureIndex(OperationDocument.State);
         operations.EnsureIndex(OperationDocument.AppStarted);
         operations.EnsureIndex(OperationDocument.DeploymentStarted);
+        lastOrder = operations.FindFirst(OperationDocument.Order, null, descending: true, _ => true, 1) is [var last] ? OrderOf(last) : 0;
     }
 
     /// <summary>How many ends are kept in memory because they could not be written.</summary>
@@ -44,21 +51,26 @@ internal sealed class OperationJournal
     }
 
     /// <summary>Writes an operation down before anything of it is done.</summary>
-    /// <exception cref="OperatorException">DISK_FULL or JOURNAL_UNWRITABLE: it must not be done.</exception>
+    /// <exception cref="OperatorException">DISK_FULL, JOURNAL_UNWRITABLE or STATE_READ_ONLY: it must not be done.</exception>
     public void Begin(OperationRecord record)
     {
         lock (gate)
         {
+            database.ThrowIfReadOnly();
             try
             {
                 WriteRest();
                 if (--untilPruned <= 0) Prune();
-                operations.Upsert(OperationDocument.From(record, []));
+                operations.Upsert(Document(record, []));
             }
             catch (IOException exception)
             {
+                running.Remove(record.Id.Value);
                 throw new OperatorException(Unwritable(exception), exception);
             }
+
+            // Found by this very write, which then went to memory only.
+            database.ThrowIfReadOnly();
         }
     }
 
@@ -66,7 +78,12 @@ internal sealed class OperationJournal
     /// <returns>Why it could not be written yet; null when it was.</returns>
     public IOException? End(OperationRecord record, IReadOnlyList<OperationEvent> events)
     {
-        lock (gate) unwritten[record.Id.Value] = OperationDocument.From(record, events);
+        lock (gate)
+        {
+            unwritten[record.Id.Value] = Document(record, events);
+            running.Remove(record.Id.Value);
+        }
+
         return TryWriteRest();
     }
 
@@ -129,32 +146,25 @@ internal sealed class OperationJournal
         lock (gate) return [.. found.Select(d => OperationDocument.ToRecord(unwritten.GetValueOrDefault(d["_id"].AsString, d)))];
     }
 
-    /// <summary>Finds what ran when the agent died and marks it interrupted. Called once, on start.</summary>
-    /// <returns>Those operations, as marked.</returns>
-    public IReadOnlyList<OperationRecord> MarkInterrupted(DateTimeOffset now)
+    /// <summary>Ends what ran when the agent died. Called once, on start.</summary>
+    /// <param name="end">How each ends.</param>
+    /// <returns>Those operations, as ended.</returns>
+    public IReadOnlyList<OperationRecord> EndLeftRunning(Func<OperationRecord, OperationRecord> end)
     {
-        var found = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running))
-            .Select(OperationDocument.ToRecord)
-            .Select(r => r with { State = OperationState.Interrupted, EndedAt = now, Error = Interrupted("the agent died while it ran") })
-            .ToList();
-        foreach (var record in found) End(record, [new OperationFinished(1, now, record)]);
-        return found;
-    }
-
-    /// <summary>Operations that were marked interrupted, oldest first.</summary>
-    /// <param name="start">Of this agent; compared in whole milliseconds, which is what LiteDB keeps.</param>
-    public IReadOnlyList<OperationRecord> InterruptedSince(DateTimeOffset start)
-    {
-        var written = operations.FindEqual(OperationDocument.State, nameof(OperationState.Interrupted));
+        var left = operations.FindEqual(OperationDocument.State, nameof(OperationState.Running));
         lock (gate)
         {
-            return [.. written.Concat(unwritten.Values)
-                .Select(OperationDocument.ToRecord)
-                .Where(r => r.State == OperationState.Interrupted && r.EndedAt?.ToUnixTimeMilliseconds() >= start.ToUnixTimeMilliseconds())
-                .DistinctBy(r => r.Id)
-                .OrderBy(r => r.StartedAt)];
+            foreach (var document in left) running[document["_id"].AsString] = OrderOf(document);
         }
+
+        var ended = left.Select(OperationDocument.ToRecord).Select(end).ToList();
+        foreach (var record in ended) End(record, [new OperationFinished(1, record.EndedAt!.Value, record)]);
+        foundInterrupted = [.. ended.Where(r => r.State == OperationState.Interrupted).OrderBy(r => r.StartedAt)];
+        return ended;
     }
+
+    /// <summary>Operations that were found running, and not done, when this agent started; oldest first.</summary>
+    public IReadOnlyList<OperationRecord> FoundInterrupted => foundInterrupted;
 
     /// <summary>What an operation that did not end by itself tells.</summary>
     internal static OperatorError Interrupted(string why) => new(
@@ -180,13 +190,25 @@ internal sealed class OperationJournal
             $"the agent cannot write its journal, so the operation was not begun: {exception.Message}",
             "mend the disk that holds data_dir; releases go on serving meanwhile");
 
+    /// <summary>The caller holds <see cref="gate"/>. An operation keeps its place when it ends.</summary>
+    private BsonDocument Document(OperationRecord record, IReadOnlyList<OperationEvent> events)
+    {
+        if (!running.TryGetValue(record.Id.Value, out var order)) running[record.Id.Value] = order = ++lastOrder;
+        var document = OperationDocument.From(record, events);
+        document[OperationDocument.Order] = order;
+        return document;
+    }
+
+    // One of an earlier version has none, and is older than all that do.
+    private static long OrderOf(BsonDocument document) => document[OperationDocument.Order].IsNull ? 0 : document[OperationDocument.Order].AsInt64;
+
     private void Prune()
     {
         untilPruned = Math.Max(1, keep / 10);
         var surplus = operations.Count() - keep;
         if (surplus <= 0) return;
         var old = operations.FindFirst(
-            OperationDocument.StartedAt, null, descending: false, d => d[OperationDocument.State] != nameof(OperationState.Running), surplus);
+            OperationDocument.Order, null, descending: false, d => d[OperationDocument.State] != nameof(OperationState.Running), surplus);
         operations.Delete([.. old.Select(d => d["_id"].AsString)]);
     }
 }

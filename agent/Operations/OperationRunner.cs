@@ -176,7 +176,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, LeaseBoo
             if (!running.ContainsKey(ended.Id)) return;
             var problem = journal.End(ended, operation.Newest(EventsKept));
             running.Remove(ended.Id);
-            LogEnded(ended.Kind, ended.Id, ended.Deployment, ended.Subject, ended.State, ended.Error?.Reason ?? "", (ended.EndedAt - ended.StartedAt)!.Value.TotalSeconds);
+            LogEnded(ended.Kind, ended.Id, ended.Deployment, ended.Subject, ended.State, ended.Error?.Reason ?? "", operation.Elapsed.TotalSeconds);
             if (problem is not null) LogJournalFailed(problem, ended.Id, ended.Deployment, ended.Subject);
             operation.Finish(ended);
             Announce(ended);

@@ -7,6 +7,7 @@ internal sealed class RunningOperation : IOperationReport
 {
     private readonly TimeProvider time;
     private readonly OperationLog log;
+    private readonly long began;
     private volatile OperationRecord record;
 
     /// <summary>One that begins now.</summary>
@@ -14,6 +15,7 @@ internal sealed class RunningOperation : IOperationReport
     {
         this.record = record;
         this.time = time;
+        began = time.GetTimestamp();
         log = new OperationLog();
         log.Add(sequence => new OperationStarted(sequence, record.StartedAt, record));
     }
@@ -34,6 +36,9 @@ internal sealed class RunningOperation : IOperationReport
 
     /// <inheritdoc/>
     public DeploymentId? Deployment => record.Deployment;
+
+    /// <summary>How long it runs, whatever is done to the clock on the wall. Of one that runs only.</summary>
+    public TimeSpan Elapsed => time.GetElapsedTime(began);
 
     /// <summary>Why it was asked to stop early; null when it was not.</summary>
     public string? CancelReason { get; private set; }

@@ -9,38 +9,72 @@ namespace Decant.Agent.State;
 /// </summary>
 /// <remarks>
 /// LiteDB 5 closes its engine for good at the first I/O error, such as a full disk: from then on even reads fail. So the call that meets
-/// such an error opens the file again, and everything works when the disk does.
+/// such an error opens the file again, and everything works when the disk does. A file that is damaged, gone, or a later version's is not
+/// used: then there is a <see cref="Fault"/>, and what is written goes to memory, and is read from there.
 /// </remarks>
 internal sealed class AgentDatabase : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly Lock gate = new();
-    private readonly string path;
-    private (LiteDatabase Database, DatabaseLog Log)? open;
+    private readonly DatabasePaths paths;
+    private readonly TimeProvider time;
+    private (LiteDatabase Database, DatabaseFile? File, DatabaseLog? Log)? open;
+    private volatile StateFault? fault;
     private bool disposed;
 
-    private AgentDatabase(string path)
+    private AgentDatabase(DatabasePaths paths, TimeProvider time)
     {
-        this.path = path;
-        open = OpenFiles();
+        this.paths = paths;
+        this.time = time;
     }
 
-    /// <summary>Opens the file, or makes it (mode 0600, as its log: they hold environments).</summary>
+    /// <summary>Raised once, from another thread, when a fault is found while the agent runs.</summary>
+    public event Action<StateFault>? Failed;
+
+    /// <summary>Why the file is not used; null: it is.</summary>
+    public StateFault? Fault => fault;
+
+    /// <summary>Opens the file, or makes it (mode 0600, as its log: they hold environments). Reads all of it first.</summary>
     /// <param name="path">Absolute path.</param>
+    /// <param name="time">The clock; null: the system's.</param>
     /// <exception cref="IOException">It cannot be opened.</exception>
-    /// <exception cref="LiteException">It is no database.</exception>
-    public static AgentDatabase Open(string path)
+    public static AgentDatabase Open(string path, TimeProvider? time = null)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        return new AgentDatabase(path);
+        var database = new AgentDatabase(new DatabasePaths(path), time ?? TimeProvider.System);
+        Directory.CreateDirectory(database.paths.Directory);
+        if (DatabaseInspection.Find(database.paths) is { } found)
+        {
+            database.LeaveFiles(found);
+            return database;
+        }
+
+        try
+        {
+            database.open = database.OpenFiles();
+            database.MarkFormat();
+        }
+        catch (Exception exception) when (IsOfLiteDb(exception))
+        {
+            // The log is not summed: what a crash left of it may make no sense.
+            database.LeaveFiles(new StateFault(StateFaultKind.Damaged, $"{path} cannot be opened: {exception.Message}"));
+        }
+
+        return database;
     }
 
     /// <summary>A collection by name; safe for use by several threads.</summary>
     public StoredCollection Collection(string name) => new(this, name);
 
+    /// <summary>Before anything is changed on this host.</summary>
+    /// <exception cref="Errors.OperatorException">STATE_READ_ONLY: there is a fault.</exception>
+    public void ThrowIfReadOnly()
+    {
+        if (fault is { } found) throw new Errors.OperatorException(found.Error);
+    }
+
     /// <summary>Works with the database while nobody else does.</summary>
-    /// <param name="work">Done again, once, when the disk failed. Returns nothing that reads later.</param>
+    /// <param name="work">Done again, once, when the disk failed or the database was found damaged. Returns nothing that reads later.</param>
     /// <exception cref="IOException">The disk is full, or fails.</exception>
     internal T Use<T>(Func<LiteDatabase, T> work)
     {
@@ -51,13 +85,26 @@ internal sealed class AgentDatabase : IDisposable
             {
                 try
                 {
-                    var (database, _) = open ??= OpenFiles();
+                    var (database, _, _) = open ??= fault is null ? OpenFiles() : OpenMemory();
                     return work(database);
                 }
                 catch (IOException)
                 {
                     Close();
                     if (again) throw;
+                }
+                catch (Exception exception) when (fault is null && IsOfLiteDb(exception))
+                {
+                    Close();
+                    if (Suspect(exception) is { } found)
+                    {
+                        LeaveFiles(found);
+                        _ = Task.Run(() => Failed?.Invoke(found));
+                    }
+                    else if (again)
+                    {
+                        throw;
+                    }
                 }
             }
         }
@@ -73,40 +120,70 @@ internal sealed class AgentDatabase : IDisposable
         }
     }
 
+    // A damaged page makes LiteDB fail in any way it likes; its own mistakes, and ours, look the same. The sums tell.
+    private StateFault? Suspect(Exception exception) => exception is DatabaseDamagedException
+        ? new StateFault(StateFaultKind.Damaged, exception.Message)
+        : DatabaseInspection.Find(paths);
+
+    private static bool IsOfLiteDb(Exception exception)
+        => exception is not (IOException or UnauthorizedAccessException or OutOfMemoryException or ObjectDisposedException);
+
+    private void LeaveFiles(StateFault found)
+    {
+        // A later version's stays where that version looks for it.
+        fault = found.Kind == StateFaultKind.Newer || found.KeptAs is not null ? found : found with { KeptAs = DatabaseAside.TryMove(paths, found.Kind, time.GetUtcNow()) };
+        open = OpenMemory();
+    }
+
     private void Close()
     {
-        if (open is not var (database, log)) return;
+        if (open is not var (database, file, log)) return;
         open = null;
         try
         {
             database.Dispose();
         }
-        catch (Exception exception) when (exception is IOException or LiteException)
+        catch (Exception exception) when (exception is IOException or LiteException or DatabaseDamagedException)
         {
             // It would have moved its log into the file; whoever opens it next does.
         }
 
-        log.Dispose();
+        log?.Dispose();
+        file?.Dispose();
     }
 
-    private (LiteDatabase Database, DatabaseLog Log) OpenFiles()
+    private (LiteDatabase Database, DatabaseFile? File, DatabaseLog? Log) OpenFiles()
     {
-        // What LiteDB calls the log of a file: it is written first, and holds the same.
-        var logPath = Path.Combine(Path.GetDirectoryName(path)!, $"{Path.GetFileNameWithoutExtension(path)}-log{Path.GetExtension(path)}");
-        MakePrivate(path);
-        MakePrivate(logPath);
-        var opened = new DatabaseLog(logPath);
+        MakePrivate(paths.Database);
+        MakePrivate(paths.Log);
+        var file = new DatabaseFile(paths);
+        DatabaseLog? log = null;
         try
         {
-            // By default LiteDB takes "D1" and "d1" for the same key.
-            var engine = new LiteEngine(new EngineSettings { Filename = path, LogStream = opened, Collation = Collation.Binary });
-            return (new LiteDatabase(engine), opened);
+            log = new DatabaseLog(paths.Log, file.LogEmptied);
+            return (OpenEngine(file, log), file, log);
         }
         catch
         {
-            opened.Dispose();
+            log?.Dispose();
+            file.Dispose();
             throw;
         }
+    }
+
+    private static (LiteDatabase Database, DatabaseFile? File, DatabaseLog? Log) OpenMemory()
+        => (OpenEngine(new MemoryStream(), new MemoryStream()), null, null);
+
+    // By default LiteDB takes "D1" and "d1" for the same key.
+    private static LiteDatabase OpenEngine(Stream file, Stream log)
+        => new(new LiteEngine(new EngineSettings { DataStream = file, LogStream = log, Collation = Collation.Binary }));
+
+    private void MarkFormat()
+    {
+        var (database, _, _) = open!.Value;
+        if (database.UserVersion == DatabaseInspection.Format) return;
+        database.UserVersion = DatabaseInspection.Format;
+        database.Checkpoint();
     }
 
     private static void MakePrivate(string file)

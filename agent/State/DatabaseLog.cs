@@ -5,7 +5,9 @@ namespace Decant.Agent.State;
 /// for it may wait for ever. So an error is kept here, and met by the next one that reads the log or shortens it: the checkpoint that follows
 /// each write, in the thread that asked for it.
 /// </summary>
-internal sealed class DatabaseLog(string path) : Stream
+/// <param name="path">Of the file.</param>
+/// <param name="emptied">Told when a checkpoint has emptied it.</param>
+internal sealed class DatabaseLog(string path, Action emptied) : Stream
 {
     private readonly FileStream file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
     private IOException? failure;
@@ -47,6 +49,7 @@ internal sealed class DatabaseLog(string path) : Stream
     {
         Meet();
         file.SetLength(value);
+        if (value == 0) emptied();
     }
 
     /// <inheritdoc/>

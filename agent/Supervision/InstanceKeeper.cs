@@ -100,6 +100,7 @@ internal static partial class InstanceKeeper
             Version = order.Version,
             Digest = order.Digest,
             StartedAt = DateTimeOffset.UtcNow,
+            Slot = order.Slot,
         };
     }
 

@@ -29,6 +29,25 @@ internal sealed record KeeperOrder
 
     /// <summary>Digest of the release.</summary>
     public required string Digest { get; init; }
+
+    /// <summary>How it runs in its slot.</summary>
+    public required KeptSlot Slot { get; init; }
+}
+
+/// <summary>How a release runs in its slot: enough to know it again without the agent's database, and nothing that is secret.</summary>
+internal sealed record KeptSlot
+{
+    /// <summary>TCP port.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>Erlang node name.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>False: no Erlang distribution.</summary>
+    public required bool Distribution { get; init; }
+
+    /// <summary>Names of the manifest's variables; the process has their values.</summary>
+    public required IReadOnlyList<string> Variables { get; init; }
 }
 
 /// <summary>What runs in a slot; written by the keeper when it has started it.</summary>
@@ -57,6 +76,9 @@ internal sealed record KeptInstance
 
     /// <summary>When it was started.</summary>
     public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How; null in the file of a keeper that did not write it yet.</summary>
+    public KeptSlot? Slot { get; init; }
 }
 
 /// <summary>How what ran in a slot ended; written by the keeper.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Decant.Processes;
 
 namespace Decant.Agent.Supervision;
@@ -10,6 +11,9 @@ namespace Decant.Agent.Supervision;
 /// <param name="BootId">/proc/sys/kernel/random/boot_id.</param>
 internal sealed record ProcessIdentity(int Pid, long StartTicks, string BootId)
 {
+    // sysconf(_SC_CLK_TCK): USER_HZ, which is 100 on every architecture that .NET runs on.
+    private const double TicksPerSecond = 100;
+
     /// <summary>The boot that this is.</summary>
     public static string ThisBoot { get; } = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
@@ -19,6 +23,16 @@ internal sealed record ProcessIdentity(int Pid, long StartTicks, string BootId)
 
     /// <summary>It runs now.</summary>
     public bool IsAlive => BootId == ThisBoot && Of(Pid) == this;
+
+    /// <summary>How long ago it was started, by the kernel's clock since boot (proc(5), /proc/uptime and starttime of /proc/pid/stat).</summary>
+    public TimeSpan Age
+    {
+        get
+        {
+            var uptime = double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture);
+            return TimeSpan.FromSeconds(Math.Max(0, uptime - (StartTicks / TicksPerSecond)));
+        }
+    }
 
     /// <summary>Resident memory in bytes; 0 when it is gone.</summary>
     public long ResidentBytes => (ProcessStat.Of(Pid)?.ResidentPages ?? 0) * Environment.SystemPageSize;

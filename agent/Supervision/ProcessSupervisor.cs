@@ -36,6 +36,13 @@ internal sealed partial class ProcessSupervisor(
             LogFiles = configuration.Limits.LogFiles,
             Version = target.Release.Id.Version.Value,
             Digest = target.Release.Id.Digest.Value,
+            Slot = new KeptSlot
+            {
+                Port = target.Spec.Port,
+                Node = target.Spec.Node.ToString(),
+                Distribution = target.Spec.Distribution,
+                Variables = [.. target.Spec.Environment.Keys],
+            },
         };
         var answer = await AskKeeperAsync(target.Key, directory, order, cancellation);
         if (answer.Started is not { } kept) throw Failed(target.Key, answer.Problem ?? "the keeper gave no reason");

@@ -113,6 +113,15 @@ internal static class StatusCommand
         writer.WriteString("slot", row.Slot);
         writer.WriteBoolean("reachable", row.Host.Error is null);
         writer.WriteString("error", row.Host.Error?.Message);
+        if (row.Host.Status?.ReadOnly is { } readOnly)
+        {
+            writer.WriteStartObject("read_only");
+            writer.WriteString("reason", readOnly.Reason);
+            writer.WriteString("kept_as", readOnly.KeptAs);
+            writer.WriteString("what_next", readOnly.WhatNext);
+            writer.WriteEndObject();
+        }
+
         if (row.Instance is { } instance)
         {
             writer.WriteString("state", Shown.State(instance.State));
@@ -144,6 +153,7 @@ internal static class StatusCommand
             yield return exit.HasExitCode ? $"last exit code {exit.ExitCode}" : "last exit code unknown";
         // What is said of the whole host stands in its first row.
         if (row.Slot != row.Host.Host.Slot.Name.Value) yield break;
+        if (status.ReadOnly is { } readOnly) yield return $"READ-ONLY: {readOnly.Reason}; {readOnly.WhatNext}";
         foreach (var operation in status.Unfinished) yield return $"{Shown.Kind(operation.Kind)} {(operation.State == OperationState.Running ? "is running" : "was interrupted")} ({operation.Ref.Id})";
         foreach (var warning in status.Warnings) yield return warning;
     }

@@ -78,7 +78,7 @@ internal sealed class LiveDisplay : DeploymentDisplay
             case StepStarted { Run.Step: PruneStep } or StepProgressed { Run.Step: PruneStep } or StepEnded { Run.Step: PruneStep }:
                 break;
             case StepStarted { Run.Step: var step }:
-                Change(step.Host, row => row with { Step = step.Verb, Since = item.At, Detail = "" });
+                Change(step.Host, row => row with { Step = step.Verb, Since = time.GetTimestamp(), Detail = "" });
                 break;
             case StepProgressed { Run.Step: var step, Progress: var progress }:
                 Change(step.Host, row => row with { Detail = Describe(progress) ?? row.Detail });
@@ -113,7 +113,7 @@ internal sealed class LiveDisplay : DeploymentDisplay
         var table = new Table().Border(TableBorder.Rounded).AddColumns("HOST", "WAVE", "STEP", "FOR", "");
         foreach (var (host, row) in rows)
         {
-            var elapsed = row.Since is { } since ? Shown.Time(time.GetUtcNow() - since) : "";
+            var elapsed = row.Since is { } since ? Shown.Time(time.GetElapsedTime(since)) : "";
             table.AddRow(new[] { host.Value, row.Wave, row.Step, elapsed, row.Detail }.Select(Markup.Escape).ToArray());
         }
 
@@ -133,5 +133,6 @@ internal sealed class LiveDisplay : DeploymentDisplay
         _ => null,
     };
 
-    private sealed record Row(string Wave, string Step, DateTimeOffset? Since, string Detail);
+    /// <param name="Since">A timestamp of the clock that nobody sets.</param>
+    private sealed record Row(string Wave, string Step, long? Since, string Detail);
 }

@@ -117,6 +117,46 @@ public class FullDiskTests
         Assert.That((await agent.Client.StageAsync("demo", release, archive, cancellation)).Unchanged, Is.False);
     }
 
+    [Test]
+    [CancelAfter(120_000)]
+    public async Task On_a_full_disk_an_agent_starts_takes_over_what_runs_and_starts_again_what_died_when_there_is_room(CancellationToken cancellation)
+    {
+        await agent.StartReleaseAsync(cancellation);
+        var pid = (await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation)).Instances.Single().Pid;
+        await agent.Host.KillAgentAsync();
+        disk.Fill();
+        await agent.Host.StartAgentAsync(cancellation);
+        var adopted = await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+        await agent.Host.KillAgentAsync();
+        using (var release = System.Diagnostics.Process.GetProcessById((int)pid)) release.Kill();
+        await agent.Host.StartAgentAsync(cancellation);
+        var dead = await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+
+        disk.Free();
+        await Eventually.TrueAsync(() => agent.ServesAsync(cancellation), "it is started again", cancellation);
+
+        Assert.That(adopted.Instances.Single().Pid, Is.EqualTo(pid));
+        Assert.That(dead.Instances.Single().Pid, Is.Not.EqualTo(pid));
+        Assert.That(dead.ReadOnly, Is.Null);
+    }
+
+    [Test]
+    [CancelAfter(120_000)]
+    public async Task A_damaged_database_on_a_full_disk_keeps_no_agent_from_starting_and_saying_so(CancellationToken cancellation)
+    {
+        await agent.StartReleaseAsync(cancellation);
+        await agent.Host.KillAgentAsync();
+        using (var file = new FileStream(Path.Combine(agent.Host.Data, "agent.db"), FileMode.Open, FileAccess.ReadWrite)) file.SetLength(file.Length / 2);
+        disk.Fill();
+        await agent.Host.StartAgentAsync(cancellation);
+        var status = await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation);
+
+        Assert.That(status.ReadOnly.Reason, Does.Contain("ends behind page"));
+        Assert.That(File.Exists(status.ReadOnly.KeptAs), Is.True, "a rename needs no room");
+        Assert.That(status.Instances.Single().Pid, Is.Not.Zero);
+        Assert.That(await agent.ServesAsync(cancellation), Is.True);
+    }
+
     /// <summary>An archive that unpacks to a hundred times its size: a block of noise, again and again.</summary>
     private static byte[] LargeRelease(int megabytes)
     {

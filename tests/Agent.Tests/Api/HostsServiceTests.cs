@@ -4,10 +4,14 @@ using Decant.Agent.Hosting;
 using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
+using Decant.Agent.State;
 using Decant.Agent.Tests.Releases;
+using Decant.Errors;
 using Decant.Names;
+using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Decant.Agent.Tests.Api;
@@ -22,7 +26,7 @@ internal sealed class HostsServiceTests
         var journal = api.Get<OperationJournal>();
         journal.Begin(new OperationRecord(
             OperationId.Parse("lost"), null, OperationKind.Drain, new OperationSubject(Member: "edge/shop/web1"), "f", DateTimeOffset.UtcNow.AddMinutes(-5), OperationState.Running));
-        journal.MarkInterrupted(DateTimeOffset.UtcNow);
+        journal.EndLeftRunning(r => r with { State = OperationState.Interrupted, EndedAt = DateTimeOffset.UtcNow });
 
         var status = await new V1.Hosts.HostsClient(api.Channel).GetStatusAsync(new V1.GetStatusRequest { App = "shop" });
 
@@ -64,6 +68,38 @@ internal sealed class HostsServiceTests
         Assert.That(status.Warnings[1], Does.Contain("shop.env can be read or written by others than its owner; run: chmod 600"));
     }
 
+    [Test]
+    public async Task A_state_that_cannot_be_used_is_told_with_what_to_do_and_calls_that_change_something_are_refused()
+    {
+        using var room = new StoreRoom();
+        await using var api = await ServeAsync(room, new AgentConfiguration { DataDirectory = room.Data, File = "/nowhere/agent.yml" });
+        var hosts = new V1.Hosts.HostsClient(api.Channel);
+        Assert.That((await hosts.GetStatusAsync(new V1.GetStatusRequest())).ReadOnly, Is.Null);
+        var database = api.Get<AgentDatabase>();
+        Assert.Throws<DatabaseDamagedException>(() => database.Use<int>(_ => throw new DatabaseDamagedException("page 3 of agent.db is not as it was written")));
+
+        var status = await hosts.GetStatusAsync(new V1.GetStatusRequest());
+        using var remove = new V1.Releases.ReleasesClient(api.Channel).PruneReleases(new V1.PruneReleasesRequest { Operation = new() { Id = "prune" }, App = "shop", Keep = 1 });
+        using var upload = new V1.Releases.ReleasesClient(api.Channel).Upload();
+        var health = await new JournalHealth(api.Get<OperationRunner>(), database, api.Get<OperationJournal>(), TimeProvider.System).CheckHealthAsync(new HealthCheckContext());
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(status.ReadOnly.Reason, Is.EqualTo("page 3 of agent.db is not as it was written"));
+            Assert.That(status.ReadOnly.KeptAs, Does.Match("/agent\\.db\\.damaged-"));
+            Assert.That(status.ReadOnly.WhatNext, Does.Contain("decantd --accept-rebuilt-state"));
+            Assert.That(status.ReadOnly.NotKnownAnyMore, Is.Not.Empty);
+            Assert.That(health.Status, Is.EqualTo(HealthStatus.Unhealthy));
+        }
+
+        foreach (var call in (Func<Task>[])[() => remove.ResponseStream.MoveNext(CancellationToken.None), async () => await upload])
+        {
+            var error = OperatorError.FromRpc((await Assert.ThrowsAsync<RpcException>(call))!);
+            Assert.That((error.Code, error.Reason), Is.EqualTo((StatusCode.FailedPrecondition, "STATE_READ_ONLY")));
+            Assert.That(error.Facts, Does.ContainKey("fault").WithValue("damaged"));
+        }
+    }
+
     [TestCase("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"", "Debian GNU/Linux 12 (bookworm)")]
     [TestCase("PRETTY_NAME=Alpine", "Alpine")]
     [TestCase("ID=x", null)]
@@ -75,8 +111,13 @@ internal sealed class HostsServiceTests
             services => services
                 .AddSingleton(configuration)
                 .AddSingleton(room.Store)
+                .AddSingleton(room.Uploads)
                 .AddSingleton<IReleaseUse>(room)
                 // Nothing was ever started: a registry without slots does not use its parts.
                 .AddSingleton(new InstanceRegistry(null!, NullLogger<InstanceSlot>.Instance)),
-            app => app.MapGrpcService<HostsService>());
+            app =>
+            {
+                app.MapGrpcService<HostsService>();
+                app.MapGrpcService<ReleasesService>();
+            });
 }

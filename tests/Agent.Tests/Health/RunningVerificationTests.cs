@@ -20,7 +20,7 @@ public class RunningVerificationTests
         try
         {
             using var run = new InstanceRun(
-                new ScriptedSupervisor.Scripted(host.One.Id, 1, DateTimeOffset.UtcNow) { Identity = ProcessIdentity.Of(process.Id)! }, adoptedAt: null);
+                new ScriptedSupervisor.Scripted(host.One.Id, 1, DateTimeOffset.UtcNow) { Identity = ProcessIdentity.Of(process.Id)! }, TimeProvider.System, adoptedAt: null);
             var target = AgentHost.Target("main", host.Spec("demo-main@127.0.0.1") with { Distribution = false }, host.One);
             var verification = new RunningVerification(host.Script, host.Epmd, TimeProvider.System);
 

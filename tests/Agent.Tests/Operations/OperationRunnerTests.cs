@@ -124,19 +124,19 @@ public class OperationRunnerTests
 
     [Test]
     [CancelAfter(10_000)]
-    public async Task What_ran_when_the_agent_died_is_found_and_marked_interrupted(CancellationToken cancellation)
+    public async Task What_ran_when_the_agent_died_is_found_once_and_ends_as_recovery_says(CancellationToken cancellation)
     {
         journal.Begin(new OperationRecord(
             OperationId.Parse("x"), null, OperationKind.Stop, new OperationSubject(AppName.Parse("shop")), "f", DateTimeOffset.UnixEpoch, OperationState.Running));
 
         await RestartAgentAsync();
-        var found = journal.MarkInterrupted(DateTimeOffset.UnixEpoch.AddHours(1));
+        var found = journal.EndLeftRunning(r => r with { State = OperationState.Interrupted, EndedAt = DateTimeOffset.UnixEpoch.AddHours(1) });
 
         Assert.Multiple(() =>
         {
             Assert.That(found.Select(r => r.Id.Value), Is.EqualTo(new[] { "x" }));
             Assert.That(runner.Find(OperationId.Parse("x"))!.Record.State, Is.EqualTo(OperationState.Interrupted));
-            Assert.That(journal.MarkInterrupted(DateTimeOffset.UnixEpoch), Is.Empty);
+            Assert.That(journal.EndLeftRunning(r => r), Is.Empty);
         });
         await Task.CompletedTask.WaitAsync(cancellation);
     }

@@ -18,6 +18,7 @@ internal sealed class AgentDatabaseTests
             documents.Upsert(new BsonDocument { ["_id"] = $"{i}", ["text"] = new string('x', 5000) });
             // Without the log, which LiteDB may still be writing when its own call returns.
             File.Copy(directory["agent.db"], killed["agent.db"], overwrite: true);
+            File.Copy(directory["agent.sums"], killed["agent.sums"], overwrite: true);
             File.Delete(killed["agent-log.db"]);
             using var left = AgentDatabase.Open(killed["agent.db"]);
             Assert.That(left.Collection("documents").FindById($"{i}"), Is.Not.Null, $"document {i}");

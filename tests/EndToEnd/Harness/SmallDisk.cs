@@ -22,7 +22,8 @@ internal sealed class SmallDisk : IAsyncDisposable
     }
 
     /// <summary>Leaves no byte free.</summary>
-    public void Fill()
+    /// <param name="but">Or so many, in whole pages of 4 KiB.</param>
+    public void Fill(int but = 0)
     {
         using var file = new FileStream(Filler, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
         foreach (var size in (int[])[1 << 20, 4096])
@@ -37,6 +38,8 @@ internal sealed class SmallDisk : IAsyncDisposable
                 // No block of this size fits any more.
             }
         }
+
+        file.SetLength(file.Length - but);
     }
 
     /// <summary>Takes that back.</summary>

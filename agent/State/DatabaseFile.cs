@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+
+namespace Decant.Agent.State;
+
+/// <summary>The file that LiteDB keeps its pages in, each checked against its sum when it is read.</summary>
+internal sealed class DatabaseFile : Stream
+{
+    private const int PageSize = PageSums.PageSize;
+
+    private readonly FileStream file;
+    private readonly PageSums sums;
+    private readonly byte[] page = new byte[PageSize];
+
+    // Pages that the log has: a crash may have come between their writing and that of their sums, and then the log writes both again.
+    private readonly HashSet<int> inLog;
+
+    /// <summary>Opens the file, or makes it; a database from before there were sums gets them.</summary>
+    /// <exception cref="DatabaseDamagedException">The file of the sums is none.</exception>
+    public DatabaseFile(DatabasePaths paths)
+    {
+        inLog = PagesOf(paths.Log);
+        file = new FileStream(paths.Database, new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.Read,
+            BufferSize = 0,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        try
+        {
+            sums = new PageSums(paths.Sums);
+            if (sums.Count == 0 && Length > 0) SumUp();
+        }
+        catch
+        {
+            sums?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => true;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <summary>In whole pages: behind them may be one that a full disk cut off, and that the log has.</summary>
+    public override long Length => file.Length / PageSize * PageSize;
+
+    /// <inheritdoc/>
+    public override long Position { get; set; }
+
+    /// <summary>The numbers of the pages in a log; none when there is no log.</summary>
+    public static HashSet<int> PagesOf(string log)
+    {
+        var pages = new HashSet<int>();
+        if (!File.Exists(log)) return pages;
+        using var opened = File.OpenHandle(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var number = new byte[sizeof(uint)];
+        for (long at = 0; at + PageSize <= RandomAccess.GetLength(opened); at += PageSize)
+        {
+            // A page begins with its number.
+            if (RandomAccess.Read(opened, number, at) == number.Length) pages.Add((int)BinaryPrimitives.ReadUInt32LittleEndian(number));
+        }
+
+        return pages;
+    }
+
+    /// <summary>The log is empty: every page is where it belongs, with its sum.</summary>
+    public void LogEmptied() => inLog.Clear();
+
+    /// <summary>Reads every page.</summary>
+    /// <exception cref="DatabaseDamagedException">One is not as it was written, or the file has another length.</exception>
+    public void CheckAll()
+    {
+        var pages = (int)(Length / PageSize);
+        for (var number = 0; number < Math.Max(pages, sums.Count); number++)
+        {
+            if (inLog.Contains(number)) continue;
+            if (number >= pages) throw new DatabaseDamagedException($"{file.Name} ends behind page {pages} of {sums.Count}");
+            Load(number);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count)
+    {
+        var read = 0;
+        while (read < count && Position < Length)
+        {
+            var (number, within) = ((int)(Position / PageSize), (int)(Position % PageSize));
+            Load(number);
+            var size = Math.Min(count - read, PageSize - within);
+            page.AsSpan(within, size).CopyTo(buffer.AsSpan(offset + read));
+            read += size;
+            Position += size;
+        }
+
+        return read;
+    }
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        for (var written = 0; written < count;)
+        {
+            var (number, within) = ((int)(Position / PageSize), (int)(Position % PageSize));
+            var size = Math.Min(count - written, PageSize - within);
+            if (size < PageSize) Load(number);
+            buffer.AsSpan(offset + written, size).CopyTo(page.AsSpan(within));
+            RandomAccess.Write(file.SafeFileHandle, page, (long)number * PageSize);
+            sums.Set(number, page);
+            written += size;
+            Position += size;
+        }
+    }
+
+    /// <summary>To the disk, the pages before their sums.</summary>
+    public override void Flush()
+    {
+        file.Flush(flushToDisk: true);
+        sums.Flush();
+    }
+
+    /// <inheritdoc/>
+    public override void SetLength(long value)
+    {
+        file.SetLength(value);
+        sums.Cut((int)(value / PageSize));
+    }
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
+    {
+        SeekOrigin.Begin => offset,
+        SeekOrigin.Current => Position + offset,
+        _ => Length + offset,
+    };
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            sums.Dispose();
+            file.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void Load(int number)
+    {
+        LoadUnchecked(number);
+        if (!inLog.Contains(number) && !sums.Matches(number, page))
+            throw new DatabaseDamagedException($"page {number} of {file.Name} is not as it was written");
+    }
+
+    private void LoadUnchecked(int number)
+    {
+        var read = 0;
+        while (read < PageSize)
+        {
+            var more = RandomAccess.Read(file.SafeFileHandle, page.AsSpan(read), ((long)number * PageSize) + read);
+            if (more == 0) break;
+            read += more;
+        }
+
+        page.AsSpan(read).Clear();
+    }
+
+    private void SumUp()
+    {
+        for (var number = 0; number < Length / PageSize; number++)
+        {
+            LoadUnchecked(number);
+            sums.Set(number, page);
+        }
+
+        sums.Flush();
+    }
+}
