@@ -1,3 +1,4 @@
+using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 
 namespace Decant.Controller.Planning;
@@ -71,9 +72,8 @@ internal static class StrategyPlanning
     {
         // Where nothing serves, there is nobody to compare with, and nobody to spare.
         if (progress is null && !changes.Any(c => c.Serves)) return waves.IdleFirst(changes);
-        var names = progress?.Canaries ?? [.. changes.OrderByDescending(c => c.Serves).Take(policy.Hosts.AtMostOf(manifest.Hosts.Count)).Select(c => c.Name)];
-        var canaries = changes.Where(c => names.Contains(c.Name)).ToList();
-        var others = changes.Except(canaries).ToList();
+        var names = Canaries(manifest, policy, waves, changes, progress);
+        var (canaries, others) = Split(changes, names);
 
         var planned = waves.CanariesFirst(canaries, others).ToList();
         var first = planned.Count(w => w.Hosts.Any(h => names.Contains(h.Host)));
@@ -87,6 +87,27 @@ internal static class StrategyPlanning
         IReadOnlyList<Wave> all = [.. before, .. finish.Count == 0 ? [] : new[] { new Wave(0, finish) }, .. planned.Skip(first)];
         return [.. all.Select((w, i) => w with { Number = i + 1 })];
     }
+
+    /// <summary>
+    /// Who goes first. Hosts that serve, because they are missed when they fail; but not those that cannot be spared, while hosts that serve nothing
+    /// could go first. A choice that was made before stands, as far as it can be kept: canaries that were cut over stay canaries.
+    /// </summary>
+    private static IReadOnlyList<HostName> Canaries(
+        DeploymentManifest manifest, CanaryPolicy policy, WavePlanning waves, IReadOnlyList<HostChange> changes, CanaryProgress? progress)
+    {
+        var count = policy.Hosts.AtMostOf(manifest.Hosts.Count);
+        IReadOnlyList<HostName> serving = [.. changes.OrderByDescending(c => c.Serves).Take(count).Select(c => c.Name)];
+        IReadOnlyList<HostName> idle = [.. changes.OrderBy(c => c.Serves).Take(count).Select(c => c.Name)];
+        IReadOnlyList<HostName> begun = [.. (progress?.Canaries ?? []).Where(n => changes.FirstOrDefault(c => c.Name == n) is not { } change || change.From == change.To)];
+        IReadOnlyList<HostName>[] choices = progress is null ? [serving, idle]
+            : begun.Count > 0 ? [progress.Canaries, begun]
+            : [progress.Canaries, serving, idle];
+        return choices.FirstOrDefault(names => Split(changes, names) is var (canaries, others) && waves.Allows(canaries, others)) ?? choices[0];
+    }
+
+    /// <summary>Canaries, those that serve nothing first, and the others.</summary>
+    private static (IReadOnlyList<HostChange> Canaries, IReadOnlyList<HostChange> Others) Split(IReadOnlyList<HostChange> changes, IReadOnlyList<HostName> canaries)
+        => ([.. changes.Where(c => canaries.Contains(c.Name)).OrderBy(c => c.Serves)], [.. changes.Where(c => !canaries.Contains(c.Name))]);
 
     /// <summary>The canary's part before the gate: it gets its share, and the old instance keeps the rest where both can run.</summary>
     private static HostCutover Begin(HostCutover planned, HostChange change, WavePlanning waves, int weight)

@@ -17,8 +17,8 @@ internal sealed record HostChange(HostView View, SlotSettings Target, ReleaseId?
     /// <summary>What serves there now; null when nothing does.</summary>
     public ReleaseId? From => View.Active?.Release;
 
-    /// <summary>It runs something healthy: what takes that away, takes capacity away.</summary>
-    public bool Serves => View.Active is { Healthy: true };
+    /// <summary>It takes requests: what takes it out, takes capacity away.</summary>
+    public bool Serves => View.Serves;
 }
 
 /// <summary>Which hosts are cut over together, in which order, and how many others must be up meanwhile. Knows nothing of how a host is cut over.</summary>
@@ -26,7 +26,7 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
 {
     private readonly int batch = manifest.Strategy.Batch.AtMostOf(manifest.Hosts.Count);
     private readonly int minInRotation = isRollback ? 0 : manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
-    private readonly HashSet<HostName> up = [.. Observed.Serving(fleet)];
+    private readonly HashSet<HostName> up = [.. Observed.Serving(manifest, fleet)];
     private readonly List<(IReadOnlyList<HostChange> Hosts, int Outside)> waves = [];
 
     /// <summary>Hosts that cannot be taken out without falling below <c>min_in_rotation</c>.</summary>
@@ -61,6 +61,14 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
         Chunk(others.Where(c => !c.Serves));
         Chunk(others.Where(c => c.Serves));
         return Numbered(i => i < first ? "canary" : $"after the canaries, batch of {batch}");
+    }
+
+    /// <summary>Whether canaries, and then the others, can be cut over without falling below <c>min_in_rotation</c>.</summary>
+    public bool Allows(IReadOnlyList<HostChange> canaries, IReadOnlyList<HostChange> others)
+    {
+        var trial = new WavePlanning(manifest, fleet, isRollback);
+        trial.CanariesFirst(canaries, others);
+        return trial.Refused.Count == 0;
     }
 
     /// <summary>The steps of a host, given how many other members must be up before it is drained.</summary>
