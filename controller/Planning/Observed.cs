@@ -47,6 +47,18 @@ internal static class Observed
             ? instances.Any(i => i is { Healthy: true, Retiring: false })
             : manifest.Balancers.All(b => instances.Any(i => i.Healthy && IsIn(b, fleet, host, i)));
 
+    /// <summary>With a strategy that lets no two releases run at once: hosts that would run another one than those that change.</summary>
+    public static IReadOnlyList<PlanRefusal> Beside(
+        DeploymentManifest manifest, IReadOnlyList<(ManifestHost Host, HostObservation.Seen Observation)> seen, IReadOnlyList<HostChange> changes)
+    {
+        if (manifest.Strategy.Kind != StrategyKind.Recreate || changes.Count == 0) return [];
+        var after = seen.SelectMany(s => changes.FirstOrDefault(c => c.Name == s.Host.Name) is { } change
+            ? [(Host: s.Host.Name, Runs: change.To!)]
+            : s.Observation.Instances.Select(i => (Host: s.Host.Name, Runs: i.Release))).ToList();
+        var wanted = changes[0].To!;
+        return [.. after.Where(a => a.Runs != wanted).DistinctBy(a => a.Host).Select(a => PlanRefusals.RunsBeside(a.Host, a.Runs))];
+    }
+
     private static bool IsIn(ManifestBalancer balancer, FleetObservation fleet, HostName host, RunningInstance instance)
         => fleet.Of(balancer, host) is not BalancerObservation.Seen
             ? !instance.Retiring

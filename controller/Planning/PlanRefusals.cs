@@ -54,6 +54,15 @@ internal static class PlanRefusals
             "bring back the hosts that do not serve, lower min_in_rotation, or give the hosts two slots, so that a switch takes nothing away; nothing was touched")
             .With("host", host.Value));
 
+    public static PlanRefusal RunsBeside(HostName host, ReleaseId running) => new(
+        host,
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "RELEASES_AT_ONCE",
+            $"{host}: would go on running {running}, and strategy.type recreate lets no two releases run at once",
+            "take every host to the same release: deploy to all of them, or name the version to go back to (decant rollback --to VERSION); nothing was touched")
+            .With("host", host.Value).With("release", running.ToString()));
+
     public static PlanRefusal NamedTwice(HostName host) => new(
         host,
         new OperatorError(StatusCode.InvalidArgument, "HOST_NAMED_TWICE", $"{host}: is to go back twice in one rollback", "name it once")

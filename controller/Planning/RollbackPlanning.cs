@@ -47,6 +47,7 @@ internal static class RollbackPlanning
             else changes.Add(change!);
         }
 
+        refusals.AddRange(Observed.Beside(manifest, seen, changes));
         return refusals.Count > 0
             ? new PlanResult.Refused([.. manifest.Hosts.SelectMany(h => refusals.Where(r => r.Host == h.Name))])
             : new PlanResult.Made(PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, new WavePlanning(manifest, fleet, isRollback: true), changes, idleFirst: true), untouched));

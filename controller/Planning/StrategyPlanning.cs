@@ -62,9 +62,12 @@ internal static class StrategyPlanning
         var down = steps.Where(s => s.Steps.Any(t => t is StopStep))
             .Select(s => Part(s.Change, [.. s.Steps.TakeWhile(t => t is not StartStep)], "requests fail from here until the next wave is through"))
             .ToList();
-        var up = steps.Select(s => Part(
-            s.Change, s.Steps.Any(t => t is StopStep) ? [.. s.Steps.SkipWhile(t => t is not StartStep)] : s.Steps, "nothing of the old release runs any more"));
-        return down.Count == 0 ? [new Wave(1, [.. up])] : [new Wave(1, down), new Wave(2, [.. up])];
+        var up = steps
+            .Select(s => Part(
+                s.Change, s.Steps.Any(t => t is StopStep) ? [.. s.Steps.SkipWhile(t => t is not StartStep)] : s.Steps, "nothing of the old release runs any more"))
+            .Where(p => p.Steps.Count > 0)
+            .ToList();
+        return [.. new[] { new Wave(0, down) { MustSucceed = true }, new Wave(0, up) }.Where(w => w.Hosts.Count > 0).Select((w, i) => w with { Number = i + 1 })];
     }
 
     private static IReadOnlyList<Wave> Canary(

@@ -39,6 +39,22 @@ public class DeploymentPlanningTests
         Assert.That(((PlanResult.Refused)result).Refusals.Single().Error.Reason, Is.EqualTo("MIN_IN_ROTATION"));
     }
 
+    [Test]
+    public void Where_no_two_releases_may_run_at_once_a_part_of_the_hosts_is_not_deployed_to()
+    {
+        var manifest = ManifestOf(2, strategy: "type: recreate");
+        var only = new DeploymentScope(new HashSet<Decant.Controller.Fleet.HostName> { manifest.Hosts[0].Name }, null);
+
+        var refused = Planner.MakeDeployment(manifest, All(manifest, Serving), New, only);
+        var made = Planner.MakeDeployment(manifest, Observe(manifest, Serving, Empty), New, only);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(((PlanResult.Refused)refused).Refusals.Select(r => (r.Host.Value, r.Error.Reason)), Is.EqualTo(new[] { ("web2", "RELEASES_AT_ONCE") }));
+            Assert.That(made, Is.TypeOf<PlanResult.Made>());
+        });
+    }
+
     [TestCase(1, "web2")]
     [TestCase(0, "web1")]
     public void Canaries_are_hosts_that_serve_unless_only_idle_ones_can_be_spared(int min, string canary)

@@ -7,6 +7,17 @@ namespace Decant.Controller.Tests.Planning;
 public class RollbackPlanningTests
 {
     [Test]
+    public void Where_no_two_releases_may_run_at_once_hosts_do_not_go_back_to_different_ones()
+    {
+        var manifest = ManifestOf(2, strategy: "type: recreate");
+        var fleet = Observe(manifest, h => Seen(new RunningInstance(New, Healthy: true, h.Slot), lastGood: Old), h => Seen(new RunningInstance(New, Healthy: true, h.Slot)));
+
+        var refusal = ((PlanResult.Refused)Planner.MakeRollbackToLastGood(manifest, fleet)).Refusals.Single();
+
+        Assert.That((refusal.Host.Value, refusal.Error.Reason), Is.EqualTo(("web2", "RELEASES_AT_ONCE")));
+    }
+
+    [Test]
     public void Hosts_go_back_in_the_order_given_without_staging_or_migrating()
     {
         var manifest = ManifestOf(3, more: "migrations: { run: x }");
