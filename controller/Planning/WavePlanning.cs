@@ -25,7 +25,7 @@ internal sealed record HostChange(HostView View, SlotSettings Target, ReleaseId?
 internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback)
 {
     private readonly int batch = manifest.Strategy.Batch.AtMostOf(manifest.Hosts.Count);
-    private readonly int minInRotation = isRollback ? 0 : manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
+    private readonly int minInRotation = manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
     private readonly HashSet<HostName> up = [.. Observed.Serving(manifest, fleet)];
     private readonly List<(IReadOnlyList<HostChange> Hosts, int Outside)> waves = [];
 
@@ -75,8 +75,9 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
     public CutoverSteps StepsOf(HostChange change, int minOthersUp)
         => new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, minOthersUp, isRollback);
 
+    // One that is to be empty again, as before its first deployment, is taken away on purpose.
     private bool TakesAway(HostChange change)
-        => change.Serves && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
+        => change.Serves && change.To is not null && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
 
     private void Chunk(IEnumerable<HostChange> changes)
     {
@@ -87,8 +88,9 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
             while (left.Count > 0 && wave.Count < batch && (!TakesAway(left.Peek()) || MayTakeOut(wave))) wave.Add(left.Dequeue());
             if (wave.Count == 0)
             {
-                Refused = [.. Refused, .. left];
-                return;
+                // A deployment is refused as a whole; of a rollback each host counts that can go back.
+                Refused = [.. Refused, left.Dequeue()];
+                continue;
             }
 
             waves.Add((wave, up.Except(wave.Select(c => c.Name)).Count()));

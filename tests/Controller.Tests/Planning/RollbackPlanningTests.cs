@@ -34,6 +34,32 @@ public class RollbackPlanningTests
     }
 
     [Test]
+    public void A_rollback_takes_no_more_hosts_out_at_once_than_min_in_rotation_allows()
+    {
+        var manifest = ManifestOf(4, strategy: "batch: 4, min_in_rotation: 3");
+
+        var plan = Made(Planner.MakeRollbackToLastGood(manifest, All(manifest, h => Seen(new RunningInstance(New, Healthy: true, h.Slot), lastGood: Old))));
+
+        Assert.That(plan.Waves.Select(w => w.Hosts.Single().Host.Value), Is.EqualTo(new[] { "web1", "web2", "web3", "web4" }));
+    }
+
+    [Test]
+    public void Hosts_that_can_only_be_spared_below_min_in_rotation_stay_as_they_are_in_a_rollback_and_the_others_go_back()
+    {
+        var manifest = ManifestOf(3, strategy: "min_in_rotation: 2");
+        var fleet = Observe(manifest, Updated, UpdatedAndAiling, Gone);
+
+        var partial = (PlanResult.Partial)Planner.MakeRollback(manifest, fleet, [Back("web1")]);
+        var both = Made(Planner.MakeRollback(manifest, Observe(manifest, Updated, UpdatedAndAiling, Updated), [Back("web2"), Back("web1")]));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(partial.Refusals.Select(r => (r.Host.Value, r.Error.Reason)), Is.EqualTo(new[] { ("web1", "MIN_IN_ROTATION") }));
+            Assert.That(both.Waves.Select(w => w.Hosts.Single().Host.Value), Is.EqualTo(new[] { "web2", "web1" }));
+        });
+    }
+
+    [Test]
     public void A_host_that_was_empty_is_emptied_and_stays_out_of_the_balancers()
     {
         var manifest = ManifestOf(1, balancers: 2);
