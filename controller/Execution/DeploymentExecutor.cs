@@ -23,6 +23,7 @@ internal sealed class DeploymentExecutor
     private readonly List<StepFailure> warnings = [];
     private readonly HashSet<HostName> failedHosts = [];
     private StepResult? migration;
+    private bool mustSucceed;
 
     /// <summary>Prepares an attempt.</summary>
     public DeploymentExecutor(ExecutorParts parts, DeploymentRun run, StopSignal signal)
@@ -51,7 +52,7 @@ internal sealed class DeploymentExecutor
         }
     }
 
-    private int Budget => run.Manifest.Strategy.FailureBudget;
+    private int Budget => mustSucceed ? 0 : run.Manifest.Strategy.FailureBudget;
 
     // Hosts that were to go back and cannot are left for a person: going forward again is no repair.
     private bool RollsBack => run.Manifest.Strategy.AutoRollback && run.Plan.Intent == PlanIntent.Deploy;
@@ -136,6 +137,7 @@ internal sealed class DeploymentExecutor
     private async Task CutOverAsync(Wave wave)
     {
         if (wave.Hosts.Count == 0) return;
+        mustSucceed = wave.MustSucceed;
         var stage = new PlanStage(PlanStageKind.Wave, $"wave {wave.Number} of {run.Plan.Waves.Count}", wave.Number, false);
         var start = BeginStage(stage, wave.Hosts.Select(h => h.Host));
         await Task.WhenAll(wave.Moves.Select(MoveAsync));
@@ -259,14 +261,15 @@ internal sealed class DeploymentExecutor
         // Hosts that serve nothing can only gain: each is tried, whatever became of the others. A host that serves is left
         // serving once the way back has failed anywhere: it might fail there as well.
         var cutovers = plan.Waves.SelectMany(w => w.Hosts).ToList();
-        var failed = false;
+        var left = new HashSet<HostName>();
         for (var i = 0; i < cutovers.Count && !steps.IsHalted; i++)
         {
-            if (failed && accounts[cutovers[i].Host].InRotation) continue;
+            if (left.Contains(cutovers[i].Host) || (left.Count > 0 && accounts[cutovers[i].Host].InRotation)) continue;
+            if (plan.Waves.Any(w => w.MustSucceed && !w.Hosts.Contains(cutovers[i]) && w.Hosts.Any(h => left.Contains(h.Host)))) break;
             var stage = new PlanStage(PlanStageKind.Wave, $"rollback {i + 1} of {cutovers.Count}", i + 1, true);
             var start = BeginStage(stage, [cutovers[i].Host]);
             var back = await CutOverAsync(cutovers[i], isRollback: true, cutovers.Skip(i + 1).All(c => c.Host != cutovers[i].Host));
-            failed |= !back;
+            if (!back) left.Add(cutovers[i].Host);
             EndStage(stage, back, start);
         }
 

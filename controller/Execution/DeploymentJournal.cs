@@ -9,6 +9,8 @@ internal sealed class DeploymentJournal(JournalDatabase database)
 {
     private const int DeploymentsKept = 500;
 
+    private int begun;
+
     /// <summary>Writes a deployment down before anything of it is done.</summary>
     public void Begin(DeploymentRecord record) => database.Use(db =>
     {
@@ -31,7 +33,14 @@ internal sealed class DeploymentJournal(JournalDatabase database)
     });
 
     /// <summary>Writes a step down, before it starts or after it ended.</summary>
-    public void Put(StepRecord step) => database.Use(db => Steps(db).Upsert(JournalDocument.From(step)));
+    public void Put(StepRecord step) => database.Use(db =>
+    {
+        var steps = Steps(db);
+        var document = JournalDocument.From(step);
+        // The clock may be set back while a deployment runs: it does not tell which step came first.
+        document[JournalDocument.Order] = steps.FindById(document["_id"])?[JournalDocument.Order] ?? new BsonValue(++begun);
+        return steps.Upsert(document);
+    });
 
     /// <summary>One deployment; null when the journal does not know it.</summary>
     public DeploymentRecord? Find(DeploymentId id)
@@ -49,8 +58,7 @@ internal sealed class DeploymentJournal(JournalDatabase database)
 
     /// <summary>The steps of a deployment in the order in which they began.</summary>
     public IReadOnlyList<StepRecord> StepsOf(DeploymentId id) => database.Use(db =>
-        Steps(db).Find(Query.EQ(JournalDocument.Deployment, id.Value)).Select(JournalDocument.ToStep)
-            .OrderBy(s => s.BeganAt).ThenBy(s => s.EndedAt ?? DateTimeOffset.MaxValue).ToList());
+        Steps(db).Find(Query.EQ(JournalDocument.Deployment, id.Value)).OrderBy(JournalDocument.OrderOf).Select(JournalDocument.ToStep).ToList());
 
     /// <summary>Remembers that a release made a deployment fail.</summary>
     public void Remember(FailedRelease failed) => database.Use(db => Failed(db).Upsert(JournalDocument.From(failed)));

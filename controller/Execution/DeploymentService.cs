@@ -131,6 +131,7 @@ internal sealed class DeploymentService(
             WhatNext = "",
             Holder = ControllerProcess.Current(),
             Cutovers = cutovers,
+            Canary = CanariesOf(plan, r.Canary),
         });
         var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, cutovers.ToDictionary(c => c.Host), earlier);
         return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
@@ -169,9 +170,13 @@ internal sealed class DeploymentService(
             ControllerProcess.Current(),
             cutovers,
             only,
-            plan.Waves.Select(w => w.Gate).FirstOrDefault(g => g is not null) is { } gate ? new CanaryProgress([.. gate.Canaries.Select(c => c.Name)], Promoted: false) : null));
+            CanariesOf(plan, known: null)));
         return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
     }
+
+    private static CanaryProgress? CanariesOf(Plan plan, CanaryProgress? known) => plan.Waves.Select(w => w.Gate).FirstOrDefault(g => g is not null) is { } gate
+        ? new CanaryProgress([.. gate.Canaries.Select(c => c.Name)], Promoted: false)
+        : known;
 
     private DeploymentOutcome NothingToDo(DeploymentRun run)
     {

@@ -13,6 +13,7 @@ internal static class JournalDocument
 {
     public const string App = "app";
     public const string Deployment = "deployment";
+    public const string Order = "order";
 
     public static BsonDocument From(DeploymentRecord record) => new()
     {
@@ -84,6 +85,10 @@ internal static class JournalDocument
         ["ended"] = FromTime(step.EndedAt),
         ["end"] = step.End is { } end ? FromEnd(end) : BsonValue.Null,
     };
+
+    /// <summary>Sorts the steps of a deployment as they began. The number is counted by each process anew, and an attempt has one process.</summary>
+    public static (int Attempt, int Order, long Began) OrderOf(BsonDocument step)
+        => (step["attempt"], step[Order].IsNull ? 0 : step[Order].AsInt32, step["began"].AsInt64);
 
     public static StepRecord ToStep(BsonDocument document) => new(
         DeploymentId.Parse(document[Deployment]),

@@ -45,8 +45,13 @@ internal sealed class OutcomeReport(
     private string Succeeded(List<HostStanding> hosts)
         => $"{What} runs on {Count(hosts.Where(h => h.Position is HostPosition.Done).Select(h => h.Host).Union(run.Plan.Untouched.Where(u => u.IsThere).Select(u => u.Host)).Count())}.";
 
-    private static IEnumerable<string> PassedOver(List<HostStanding> hosts)
-        => hosts.Where(h => h.Position is not HostPosition.Done and not HostPosition.Untouched).Select(h => $"{h.Host} failed within the budget: {h.Detail}.");
+    private IEnumerable<string> PassedOver(List<HostStanding> hosts)
+        => hosts.Where(IsPassedOver).Select(h => $"{h.Host} failed within the budget: {h.Detail}.");
+
+    /// <summary>One that failed at its drain serves what it served, and is not where it was to be either.</summary>
+    private bool IsPassedOver(HostStanding host)
+        => host.Position is not HostPosition.Done and not HostPosition.Untouched
+            || (host.Position is HostPosition.Untouched && failures.Any(f => f.Run.Step.Hosts.Contains(host.Host)));
 
     private static IEnumerable<string> Left(List<HostStanding> hosts)
         => hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => $"{h.Host}: {h.Detail}.");
@@ -65,7 +70,7 @@ internal sealed class OutcomeReport(
 
     private string WhatNext(List<HostStanding> hosts) => status switch
     {
-        DeploymentStatus.Succeeded when hosts.Any(h => h.Position is HostPosition.OutOfRotation or HostPosition.Unknown)
+        DeploymentStatus.Succeeded when hosts.Any(IsPassedOver)
             => "see to the hosts that failed, then run `decant deploy` again: it takes up what is missing",
         DeploymentStatus.Stopped or DeploymentStatus.Aborted => $"`{Resume}` goes on",
         DeploymentStatus.LeaseLost => $"see what the other one does or has done (`decant status`); when it is over, `{Resume}` goes on with this deployment, or deploy again",

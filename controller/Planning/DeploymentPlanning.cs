@@ -22,6 +22,7 @@ internal static class DeploymentPlanning
             else untouched.Add(new UntouchedHost(host.Name, $"runs {release} already"));
         }
 
+        if (Observed.Beside(manifest, seen, changes) is { Count: > 0 } beside) return new PlanResult.Refused(beside);
         var planning = new WavePlanning(manifest, fleet, isRollback: false);
         var waves = StrategyPlanning.Waves(manifest, planning, changes, scope.Canary);
         if (planning.Refused.Count > 0)

@@ -117,8 +117,8 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
     private IEnumerable<Step> SeeOff(RunningInstance old, ReleaseId? backTo)
     {
         foreach (var drain in Drain(old.Slot, 0)) yield return drain;
-        yield return backTo is not null
-            ? Stop(old.Slot, old.Release, goneBackFrom: old.Release != backTo)
+        yield return backTo is not null || strategy.Kind == StrategyKind.Recreate
+            ? Stop(old.Slot, old.Release, goneBackFrom: backTo is not null && old.Release != backTo)
             : new RetireStep(view.Host.In(old.Slot), manifest.App, old.Release, strategy.KeepOld, strategy.StopTimeout, strategy.TermTimeout);
         if (IsOfManifest(old.Slot)) yield break;
         foreach (var remove in Remove(old.Slot)) yield return remove;

@@ -10,6 +10,9 @@ namespace Decant.Controller.Planning;
 /// <param name="Active">The instance that serves, or would if it were put back; null when nothing runs.</param>
 internal sealed record HostView(ManifestHost Host, IReadOnlyList<RunningInstance> Instances, RunningInstance? Active)
 {
+    /// <summary>It takes requests at every balancer: what takes it out, takes capacity away.</summary>
+    public bool Serves { get; private init; }
+
     /// <summary>Looks at a host.</summary>
     /// <param name="manifest">Names the balancers.</param>
     /// <param name="fleet">What was seen.</param>
@@ -28,7 +31,7 @@ internal sealed record HostView(ManifestHost Host, IReadOnlyList<RunningInstance
             .ThenBy(i => i.Release == wanted)
             .ThenByDescending(i => i.Healthy)
             .FirstOrDefault();
-        return new HostView(host, instances, active);
+        return new HostView(host, instances, active) { Serves = Observed.Serves(manifest, fleet, host.Name, instances) };
     }
 
     /// <summary>What runs in a slot; null when nothing does.</summary>

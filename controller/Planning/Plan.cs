@@ -48,6 +48,9 @@ public sealed record Wave(int Number, IReadOnlyList<HostCutover> Hosts)
     /// <summary>Traffic of several hosts that moves together, before the steps of the single hosts; one for each balancer.</summary>
     public IReadOnlyList<MoveStep> Moves { get; init; } = [];
 
+    /// <summary>A host that fails in it ends the deployment whatever the failure budget: the next wave must not begin while something is left of it.</summary>
+    public bool MustSucceed { get; init; }
+
     /// <summary>What must hold before the next wave; null: nothing.</summary>
     public CanaryGate? Gate { get; init; }
 }

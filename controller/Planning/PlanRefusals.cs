@@ -51,8 +51,17 @@ internal static class PlanRefusals
             StatusCode.FailedPrecondition,
             "MIN_IN_ROTATION",
             $"{host}: cannot be taken out, because fewer than strategy.min_in_rotation ({manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count)} of {manifest.Hosts.Count} hosts) would be left",
-            "bring back the hosts that do not serve, lower min_in_rotation, or give the hosts two slots, so that a switch takes nothing away; nothing was touched")
+            "bring back the hosts that do not serve, lower min_in_rotation, or give the hosts two slots, so that a switch takes nothing away; it was not touched")
             .With("host", host.Value));
+
+    public static PlanRefusal RunsBeside(HostName host, ReleaseId running) => new(
+        host,
+        new OperatorError(
+            StatusCode.FailedPrecondition,
+            "RELEASES_AT_ONCE",
+            $"{host}: would go on running {running}, and strategy.type recreate lets no two releases run at once",
+            "take every host to the same release: deploy to all of them, or name the version to go back to (decant rollback --to VERSION); nothing was touched")
+            .With("host", host.Value).With("release", running.ToString()));
 
     public static PlanRefusal NamedTwice(HostName host) => new(
         host,

@@ -22,7 +22,9 @@ internal static class RollbackPlanning
         var untouched = manifest.Hosts
             .Where(h => !hosts.Any(b => b.Host == h.Name))
             .Select(h => new UntouchedHost(h.Name, "was not changed"));
-        var plan = PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, new WavePlanning(manifest, fleet, isRollback: true), changes, idleFirst: false), [.. untouched]);
+        var planning = new WavePlanning(manifest, fleet, isRollback: true);
+        var plan = PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, planning, changes, idleFirst: false), [.. untouched]);
+        refusals.AddRange(planning.Refused.Select(c => PlanRefusals.TooFewInRotation(c.Name, manifest)));
         return refusals.Count > 0 ? new PlanResult.Partial(plan, refusals) : new PlanResult.Made(plan);
     }
 
@@ -47,9 +49,13 @@ internal static class RollbackPlanning
             else changes.Add(change!);
         }
 
+        refusals.AddRange(Observed.Beside(manifest, seen, changes));
+        var planning = new WavePlanning(manifest, fleet, isRollback: true);
+        var waves = StrategyPlanning.RollbackWaves(manifest, planning, changes, idleFirst: true);
+        refusals.AddRange(planning.Refused.Select(c => PlanRefusals.TooFewInRotation(c.Name, manifest)));
         return refusals.Count > 0
             ? new PlanResult.Refused([.. manifest.Hosts.SelectMany(h => refusals.Where(r => r.Host == h.Name))])
-            : new PlanResult.Made(PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, new WavePlanning(manifest, fleet, isRollback: true), changes, idleFirst: true), untouched));
+            : new PlanResult.Made(PlanOf(manifest, waves, untouched));
     }
 
     private static string WhyLastGood(RunningInstance? active) => active switch

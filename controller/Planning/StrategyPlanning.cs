@@ -1,3 +1,4 @@
+using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 
 namespace Decant.Controller.Planning;
@@ -61,9 +62,12 @@ internal static class StrategyPlanning
         var down = steps.Where(s => s.Steps.Any(t => t is StopStep))
             .Select(s => Part(s.Change, [.. s.Steps.TakeWhile(t => t is not StartStep)], "requests fail from here until the next wave is through"))
             .ToList();
-        var up = steps.Select(s => Part(
-            s.Change, s.Steps.Any(t => t is StopStep) ? [.. s.Steps.SkipWhile(t => t is not StartStep)] : s.Steps, "nothing of the old release runs any more"));
-        return down.Count == 0 ? [new Wave(1, [.. up])] : [new Wave(1, down), new Wave(2, [.. up])];
+        var up = steps
+            .Select(s => Part(
+                s.Change, s.Steps.Any(t => t is StopStep) ? [.. s.Steps.SkipWhile(t => t is not StartStep)] : s.Steps, "nothing of the old release runs any more"))
+            .Where(p => p.Steps.Count > 0)
+            .ToList();
+        return [.. new[] { new Wave(0, down) { MustSucceed = true }, new Wave(0, up) }.Where(w => w.Hosts.Count > 0).Select((w, i) => w with { Number = i + 1 })];
     }
 
     private static IReadOnlyList<Wave> Canary(
@@ -71,9 +75,8 @@ internal static class StrategyPlanning
     {
         // Where nothing serves, there is nobody to compare with, and nobody to spare.
         if (progress is null && !changes.Any(c => c.Serves)) return waves.IdleFirst(changes);
-        var names = progress?.Canaries ?? [.. changes.OrderByDescending(c => c.Serves).Take(policy.Hosts.AtMostOf(manifest.Hosts.Count)).Select(c => c.Name)];
-        var canaries = changes.Where(c => names.Contains(c.Name)).ToList();
-        var others = changes.Except(canaries).ToList();
+        var names = Canaries(manifest, policy, waves, changes, progress);
+        var (canaries, others) = Split(changes, names);
 
         var planned = waves.CanariesFirst(canaries, others).ToList();
         var first = planned.Count(w => w.Hosts.Any(h => names.Contains(h.Host)));
@@ -87,6 +90,27 @@ internal static class StrategyPlanning
         IReadOnlyList<Wave> all = [.. before, .. finish.Count == 0 ? [] : new[] { new Wave(0, finish) }, .. planned.Skip(first)];
         return [.. all.Select((w, i) => w with { Number = i + 1 })];
     }
+
+    /// <summary>
+    /// Who goes first. Hosts that serve, because they are missed when they fail; but not those that cannot be spared, while hosts that serve nothing
+    /// could go first. A choice that was made before stands, as far as it can be kept: canaries that were cut over stay canaries.
+    /// </summary>
+    private static IReadOnlyList<HostName> Canaries(
+        DeploymentManifest manifest, CanaryPolicy policy, WavePlanning waves, IReadOnlyList<HostChange> changes, CanaryProgress? progress)
+    {
+        var count = policy.Hosts.AtMostOf(manifest.Hosts.Count);
+        IReadOnlyList<HostName> serving = [.. changes.OrderByDescending(c => c.Serves).Take(count).Select(c => c.Name)];
+        IReadOnlyList<HostName> idle = [.. changes.OrderBy(c => c.Serves).Take(count).Select(c => c.Name)];
+        IReadOnlyList<HostName> begun = [.. (progress?.Canaries ?? []).Where(n => changes.FirstOrDefault(c => c.Name == n) is not { } change || change.From == change.To)];
+        IReadOnlyList<HostName>[] choices = progress is null ? [serving, idle]
+            : begun.Count > 0 ? [progress.Canaries, begun]
+            : [progress.Canaries, serving, idle];
+        return choices.FirstOrDefault(names => Split(changes, names) is var (canaries, others) && waves.Allows(canaries, others)) ?? choices[0];
+    }
+
+    /// <summary>Canaries, those that serve nothing first, and the others.</summary>
+    private static (IReadOnlyList<HostChange> Canaries, IReadOnlyList<HostChange> Others) Split(IReadOnlyList<HostChange> changes, IReadOnlyList<HostName> canaries)
+        => ([.. changes.Where(c => canaries.Contains(c.Name)).OrderBy(c => c.Serves)], [.. changes.Where(c => !canaries.Contains(c.Name))]);
 
     /// <summary>The canary's part before the gate: it gets its share, and the old instance keeps the rest where both can run.</summary>
     private static HostCutover Begin(HostCutover planned, HostChange change, WavePlanning waves, int weight)

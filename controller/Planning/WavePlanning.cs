@@ -17,16 +17,16 @@ internal sealed record HostChange(HostView View, SlotSettings Target, ReleaseId?
     /// <summary>What serves there now; null when nothing does.</summary>
     public ReleaseId? From => View.Active?.Release;
 
-    /// <summary>It runs something healthy: what takes that away, takes capacity away.</summary>
-    public bool Serves => View.Active is { Healthy: true };
+    /// <summary>It takes requests: what takes it out, takes capacity away.</summary>
+    public bool Serves => View.Serves;
 }
 
 /// <summary>Which hosts are cut over together, in which order, and how many others must be up meanwhile. Knows nothing of how a host is cut over.</summary>
 internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback)
 {
     private readonly int batch = manifest.Strategy.Batch.AtMostOf(manifest.Hosts.Count);
-    private readonly int minInRotation = isRollback ? 0 : manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
-    private readonly HashSet<HostName> up = [.. Observed.Serving(fleet)];
+    private readonly int minInRotation = manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
+    private readonly HashSet<HostName> up = [.. Observed.Serving(manifest, fleet)];
     private readonly List<(IReadOnlyList<HostChange> Hosts, int Outside)> waves = [];
 
     /// <summary>Hosts that cannot be taken out without falling below <c>min_in_rotation</c>.</summary>
@@ -63,12 +63,21 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
         return Numbered(i => i < first ? "canary" : $"after the canaries, batch of {batch}");
     }
 
+    /// <summary>Whether canaries, and then the others, can be cut over without falling below <c>min_in_rotation</c>.</summary>
+    public bool Allows(IReadOnlyList<HostChange> canaries, IReadOnlyList<HostChange> others)
+    {
+        var trial = new WavePlanning(manifest, fleet, isRollback);
+        trial.CanariesFirst(canaries, others);
+        return trial.Refused.Count == 0;
+    }
+
     /// <summary>The steps of a host, given how many other members must be up before it is drained.</summary>
     public CutoverSteps StepsOf(HostChange change, int minOthersUp)
         => new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, minOthersUp, isRollback);
 
+    // One that is to be empty again, as before its first deployment, is taken away on purpose.
     private bool TakesAway(HostChange change)
-        => change.Serves && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
+        => change.Serves && change.To is not null && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
 
     private void Chunk(IEnumerable<HostChange> changes)
     {
@@ -79,8 +88,9 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
             while (left.Count > 0 && wave.Count < batch && (!TakesAway(left.Peek()) || MayTakeOut(wave))) wave.Add(left.Dequeue());
             if (wave.Count == 0)
             {
-                Refused = [.. Refused, .. left];
-                return;
+                // A deployment is refused as a whole; of a rollback each host counts that can go back.
+                Refused = [.. Refused, left.Dequeue()];
+                continue;
             }
 
             waves.Add((wave, up.Except(wave.Select(c => c.Name)).Count()));

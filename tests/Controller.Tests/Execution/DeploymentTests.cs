@@ -93,6 +93,22 @@ public class DeploymentTests
         });
     }
 
+    [TestCase("web2/drain/edge1")]
+    [TestCase("web2/start")]
+    public void A_host_that_failed_within_the_budget_is_named_in_the_summary_and_what_to_do_about_it(string key)
+    {
+        using var simulation = new Simulation(seed: 1, budget: 1, faults: Fails(key));
+
+        var outcome = simulation.Deploy();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(outcome.Status, Is.EqualTo(DeploymentStatus.Succeeded), outcome.Summary);
+            Assert.That(outcome.Summary, Does.Contain("runs on 2 hosts.").And.Contain("web2 failed within the budget"));
+            Assert.That(outcome.WhatNext, Does.Contain("decant deploy"));
+        });
+    }
+
     [Test]
     public void An_operators_rollback_takes_every_host_back()
     {

@@ -121,6 +121,23 @@ public class JournalTests
     }
 
     [Test]
+    public void Steps_keep_the_order_in_which_they_began_when_the_clock_is_set_back()
+    {
+        var journal = Journal();
+        var record = Record("20261124-134502-ffff");
+        journal.Begin(record);
+        StepRecord At(string verb, int minutes, int attempt = 1)
+            => Step(record.Id, null) with { Operation = OperationId.Parse($"{record.Id}/{attempt}/{verb}"), Attempt = attempt, Verb = verb, BeganAt = JournalTests.At.AddMinutes(minutes) };
+        var first = At("drain", 0);
+        journal.Put(first);
+        journal.Put(At("stop", -60));
+        journal.Put(first with { EndedAt = JournalTests.At, End = new StepEnd(StepState.Succeeded, "", false, null, []) });
+        Journal().Put(At("undrain", -120, attempt: 2));
+
+        Assert.That(journal.StepsOf(record.Id).Select(s => s.Verb), Is.EqualTo(new[] { "drain", "stop", "undrain" }));
+    }
+
+    [Test]
     public void Nobody_else_may_read_the_state()
     {
         var state = StateDirectory.Open(name => name == StateDirectory.Variable ? Path.Combine(directory, "mine") : null);

@@ -123,6 +123,46 @@ public class StrategyTests
         }
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Recreate_starts_nothing_while_a_host_could_not_be_stopped_whatever_the_failure_budget(bool isSwitch)
+    {
+        using var simulation = new Simulation(
+            seed: 1, budget: 1, kind: StrategyKind.Recreate, isSwitch: isSwitch, faults: (step, operation) => step is DrainStep { Host.Value: "web2" } && !Simulation.IsRollback(operation) ? Fault.Fails : Fault.None);
+
+        var outcome = simulation.Deploy();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(outcome.Status, Is.EqualTo(DeploymentStatus.RolledBack), outcome.Summary);
+            Ended(simulation, Simulation.Old, 3);
+        });
+    }
+
+    [TestCase("drain/edge1")]
+    [TestCase("stop")]
+    public void Recreate_takes_no_host_back_up_while_another_could_not_be_taken_down(string key)
+    {
+        var calm = false;
+        using var simulation = new Simulation(
+            seed: 1,
+            kind: StrategyKind.Recreate,
+            faults: (step, operation) => calm ? Fault.None
+                : Simulation.IsRollback(operation) ? (step.Key == $"web1/{key}" ? Fault.Fails : Fault.None)
+                : step.Key == "web3/undrain/edge2" ? Fault.Fails : Fault.None);
+
+        var failed = simulation.Deploy();
+        calm = true;
+        var resumed = simulation.Resume(failed.Id);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(failed.Status, Is.EqualTo(DeploymentStatus.FailedPartly), failed.Summary);
+            Assert.That(resumed.Status, Is.EqualTo(DeploymentStatus.RolledBack), resumed.Summary);
+            Ended(simulation, Simulation.Old, 3);
+        });
+    }
+
     [Test]
     public void Blue_green_moves_the_traffic_of_all_hosts_in_one_step_for_each_balancer()
     {

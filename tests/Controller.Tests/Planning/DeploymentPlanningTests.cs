@@ -18,6 +18,81 @@ public class DeploymentPlanningTests
     }
 
     [Test]
+    public void A_host_that_is_healthy_but_out_of_rotation_counts_as_one_that_serves_nothing()
+    {
+        var manifest = ManifestOf(3, strategy: "batch: 3, min_in_rotation: 1");
+        var fleet = All(manifest, Serving) with { Balancers = Members(manifest, @out: "web3") };
+
+        var plan = Made(Planner.MakeDeployment(manifest, fleet, New));
+
+        Assert.That(plan.Waves.Select(w => string.Join(' ', w.Hosts.Select(h => h.Host))), Is.EqualTo(new[] { "web3", "web1 web2" }));
+    }
+
+    [Test]
+    public void Hosts_out_of_rotation_are_not_reckoned_among_those_that_must_stay()
+    {
+        var manifest = ManifestOf(3, strategy: "batch: 1, min_in_rotation: 2");
+        var only = new DeploymentScope(new HashSet<Decant.Controller.Fleet.HostName> { manifest.Hosts[0].Name }, null);
+
+        var result = Planner.MakeDeployment(manifest, All(manifest, Serving) with { Balancers = Members(manifest, @out: "web3") }, New, only);
+
+        Assert.That(((PlanResult.Refused)result).Refusals.Single().Error.Reason, Is.EqualTo("MIN_IN_ROTATION"));
+    }
+
+    [Test]
+    public void Where_no_two_releases_may_run_at_once_a_part_of_the_hosts_is_not_deployed_to()
+    {
+        var manifest = ManifestOf(2, strategy: "type: recreate");
+        var only = new DeploymentScope(new HashSet<Decant.Controller.Fleet.HostName> { manifest.Hosts[0].Name }, null);
+
+        var refused = Planner.MakeDeployment(manifest, All(manifest, Serving), New, only);
+        var made = Planner.MakeDeployment(manifest, Observe(manifest, Serving, Empty), New, only);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(((PlanResult.Refused)refused).Refusals.Select(r => (r.Host.Value, r.Error.Reason)), Is.EqualTo(new[] { ("web2", "RELEASES_AT_ONCE") }));
+            Assert.That(made, Is.TypeOf<PlanResult.Made>());
+        });
+    }
+
+    [TestCase(1, "web2")]
+    [TestCase(0, "web1")]
+    public void Canaries_are_hosts_that_serve_unless_only_idle_ones_can_be_spared(int min, string canary)
+    {
+        var manifest = ManifestOf(2, strategy: $"type: canary, min_in_rotation: {min}, canary: {{ hosts: 1, bake: 1m }}");
+
+        var plan = Deploy(manifest, Serving, Empty);
+
+        Assert.That(plan.Waves[0].Gate!.Canaries.Select(c => c.Name.Value), Is.EqualTo(new[] { canary }));
+    }
+
+    [Test]
+    public void A_canary_that_can_no_longer_be_spared_when_the_deployment_goes_on_gives_way_to_one_that_can()
+    {
+        var manifest = ManifestOf(3, strategy: "type: canary, min_in_rotation: 2, canary: { hosts: 1, bake: 1m }");
+        var chosen = new DeploymentScope(null, new CanaryProgress([manifest.Hosts[0].Name], Promoted: false));
+
+        var plan = Made(Planner.MakeDeployment(manifest, Observe(manifest, Serving, Serving, Ailing), New, chosen));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Waves[0].Gate!.Canaries.Select(c => c.Name.Value), Is.EqualTo(new[] { "web3" }));
+            Assert.That(plan.Waves.SelectMany(w => w.Hosts).Select(h => h.Host.Value), Is.EqualTo(new[] { "web3", "web1", "web2" }));
+        });
+    }
+
+    [Test]
+    public void Canaries_that_were_cut_over_stay_canaries()
+    {
+        var manifest = ManifestOf(3, strategy: "type: canary, min_in_rotation: 2, canary: { hosts: 2, bake: 1m }");
+        var chosen = new DeploymentScope(null, new CanaryProgress([manifest.Hosts[0].Name, manifest.Hosts[1].Name], Promoted: false));
+
+        var plan = Made(Planner.MakeDeployment(manifest, Observe(manifest, Updated, Serving, Ailing), New, chosen));
+
+        Assert.That(plan.Waves.Single(w => w.Gate is not null).Gate!.Canaries.Select(c => c.Name.Value), Is.EqualTo(new[] { "web1" }));
+    }
+
+    [Test]
     public void A_host_that_runs_the_release_is_left_alone()
     {
         var plan = Deploy(ManifestOf(2), Updated, Serving);

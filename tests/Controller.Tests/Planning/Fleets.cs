@@ -1,3 +1,4 @@
+using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Controller.Tests.Manifest;
@@ -43,6 +44,14 @@ internal static class Fleets
     /// <summary>Observes the same state on each of the manifest's hosts.</summary>
     public static FleetObservation All(DeploymentManifest manifest, Func<ManifestHost, HostObservation> state)
         => new(manifest.Hosts.ToDictionary(h => h.Name, state));
+
+    /// <summary>What the balancers say: each has every instance in, but for the hosts named.</summary>
+    public static Dictionary<BalancerSeat, BalancerObservation> Members(DeploymentManifest manifest, params string[] @out)
+        => manifest.Balancers.ToDictionary(
+            b => new BalancerSeat(b.Key, null),
+            b => (BalancerObservation)new BalancerObservation.Seen((from h in manifest.Hosts from s in h.Slots select (h, s)).ToDictionary(
+                i => b.MemberOf(i.h.Name, i.s.Name),
+                i => new ObservedMember(@out.Contains(i.h.Name.Value) ? MemberStanding.Draining : MemberStanding.Ready))));
 
     public static HostObservation Empty(ManifestHost host) => Seen(null);
 

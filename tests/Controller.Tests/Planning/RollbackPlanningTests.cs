@@ -7,6 +7,17 @@ namespace Decant.Controller.Tests.Planning;
 public class RollbackPlanningTests
 {
     [Test]
+    public void Where_no_two_releases_may_run_at_once_hosts_do_not_go_back_to_different_ones()
+    {
+        var manifest = ManifestOf(2, strategy: "type: recreate");
+        var fleet = Observe(manifest, h => Seen(new RunningInstance(New, Healthy: true, h.Slot), lastGood: Old), h => Seen(new RunningInstance(New, Healthy: true, h.Slot)));
+
+        var refusal = ((PlanResult.Refused)Planner.MakeRollbackToLastGood(manifest, fleet)).Refusals.Single();
+
+        Assert.That((refusal.Host.Value, refusal.Error.Reason), Is.EqualTo(("web2", "RELEASES_AT_ONCE")));
+    }
+
+    [Test]
     public void Hosts_go_back_in_the_order_given_without_staging_or_migrating()
     {
         var manifest = ManifestOf(3, more: "migrations: { run: x }");
@@ -19,6 +30,32 @@ public class RollbackPlanningTests
             Assert.That((plan.Intent, plan.Release, plan.Preparation.Count, plan.Completion.Count), Is.EqualTo((PlanIntent.Rollback, Old, 0, 0)));
             Assert.That(plan.Untouched.Single(), Is.EqualTo(new UntouchedHost(HostName.Parse("web3"), "was not changed")));
             Assert.That(Verbs(plan, "web1"), Is.EqualTo("drain stop start await-healthy undrain"));
+        });
+    }
+
+    [Test]
+    public void A_rollback_takes_no_more_hosts_out_at_once_than_min_in_rotation_allows()
+    {
+        var manifest = ManifestOf(4, strategy: "batch: 4, min_in_rotation: 3");
+
+        var plan = Made(Planner.MakeRollbackToLastGood(manifest, All(manifest, h => Seen(new RunningInstance(New, Healthy: true, h.Slot), lastGood: Old))));
+
+        Assert.That(plan.Waves.Select(w => w.Hosts.Single().Host.Value), Is.EqualTo(new[] { "web1", "web2", "web3", "web4" }));
+    }
+
+    [Test]
+    public void Hosts_that_can_only_be_spared_below_min_in_rotation_stay_as_they_are_in_a_rollback_and_the_others_go_back()
+    {
+        var manifest = ManifestOf(3, strategy: "min_in_rotation: 2");
+        var fleet = Observe(manifest, Updated, UpdatedAndAiling, Gone);
+
+        var partial = (PlanResult.Partial)Planner.MakeRollback(manifest, fleet, [Back("web1")]);
+        var both = Made(Planner.MakeRollback(manifest, Observe(manifest, Updated, UpdatedAndAiling, Updated), [Back("web2"), Back("web1")]));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(partial.Refusals.Select(r => (r.Host.Value, r.Error.Reason)), Is.EqualTo(new[] { ("web1", "MIN_IN_ROTATION") }));
+            Assert.That(both.Waves.Select(w => w.Hosts.Single().Host.Value), Is.EqualTo(new[] { "web2", "web1" }));
         });
     }
 
