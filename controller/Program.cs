@@ -18,6 +18,7 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
     PromotionCommands.CreateAbort(session),
     PromotionCommands.CreatePause(session),
     StatusCommand.Create(session),
+    RepairCommand.Create(session),
     HistoryCommands.CreateHistory(session),
     HistoryCommands.CreateShow(session),
     LogsCommand.Create(session),

@@ -62,6 +62,25 @@ internal sealed class DeploymentService(
         return await BeginAsync(fleet, manifest, request.Source, null, plan, survey, stop);
     }
 
+    /// <summary>What a repair would do; touches nothing.</summary>
+    /// <exception cref="OperatorException">The archive of the release that should run cannot be read.</exception>
+    public async Task<RepairProposal> ProposeRepairAsync(DeploymentManifest manifest, CancellationToken cancellation)
+        => (await ProposeAsync(manifest, cancellation)).Proposal;
+
+    /// <summary>Makes what is not as it should be so, as far as a plan can.</summary>
+    /// <param name="request">What was agreed to.</param>
+    /// <param name="stop">Stops it.</param>
+    /// <returns>How it ended, and what no plan mends.</returns>
+    /// <exception cref="OperatorException">Refused before anything was touched: DEPLOYMENT_RUNS, PLAN_CHANGED.</exception>
+    public async Task<(DeploymentOutcome Outcome, IReadOnlyList<Finding> Left)> RepairAsync(RepairRequest request, StopSignal stop)
+    {
+        var manifest = request.Manifest;
+        using var turn = AppLock.Take(state, manifest.App, $"repairing {manifest.App}", time);
+        var (proposal, survey, archive) = await ProposeAsync(manifest, stop.Stop);
+        if (request.Agreed is { } agreed && !PlanText.Of(agreed).SequenceEqual(PlanText.Of(proposal.Plan))) throw new OperatorException(PlanChanged(manifest.App));
+        return (await BeginAsync(fleets(archive), manifest, request.Source, archive?.Path, proposal.Plan, survey, stop), proposal.Left);
+    }
+
     /// <summary>Goes on with a deployment that was stopped, aborted, interrupted, or left partly rolled back.</summary>
     /// <exception cref="OperatorException">NOT_RESUMABLE, DEPLOYMENT_RUNS or HOST_UNREACHABLE.</exception>
     public async Task<DeploymentOutcome> ResumeAsync(DeploymentId id, StopSignal stop)
@@ -115,7 +134,7 @@ internal sealed class DeploymentService(
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
         var plan = EarlierAttempts.WithoutRepeatedMigration(
-            PutBack.AddTo(PlanAgain(record, manifest, survey), manifest, survey, earlier), steps, manifest);
+            PutBack.AddTo(PlanAgain(record, manifest, survey, time.GetUtcNow()), manifest, survey, earlier), steps, manifest);
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
         journal.Update(id, r => r with
         {
@@ -188,6 +207,22 @@ internal sealed class DeploymentService(
         return (plan, survey);
     }
 
+    private async Task<(RepairProposal Proposal, FleetSurvey Survey, ArchiveFile? Archive)> ProposeAsync(DeploymentManifest manifest, CancellationToken cancellation)
+    {
+        // Who does not answer is no reason to leave the others as they are.
+        var survey = await FleetSurvey.MakeAsync(fleets(null), manifest, [], cancellation);
+        var records = journal.List(manifest.App, KnownDeployments.Depth);
+        var known = KnownDeployments.Of(manifest, records, journal.StepsOf);
+        var intended = Intended.Of(manifest, survey.Fleet, known);
+        var missing = manifest.Hosts
+            .Where(h => survey.Fleet.Hosts[h.Name] is HostObservation.Seen seen && intended.On(h.Name) is { } wanted && !seen.Staged.Contains(wanted))
+            .Select(h => intended.On(h.Name)!)
+            .ToHashSet();
+        var source = records.FirstOrDefault(r => r.Release is { } release && missing.Contains(release) && r.ArchivePath is { } path && File.Exists(path));
+        var archive = source is null ? null : await ArchiveOfAsync(source, cancellation);
+        return (RepairPlanning.Make(manifest, survey.Fleet, known, new RepairSupplies(time.GetUtcNow(), archive?.Release)), survey, archive);
+    }
+
     private DeploymentScope ScopeOf(DeployRequest request)
     {
         var only = request.Only?.ToHashSet();
@@ -200,7 +235,7 @@ internal sealed class DeploymentService(
 
     /// <summary>Hosts of the manifest of the last deployment that are in this one no more.</summary>
     private IReadOnlyList<ManifestHost> LeavingHosts(DeploymentManifest manifest)
-        => journal.List(manifest.App, 1) is [{ } last] && ManifestReader.Read(last.Manifest.Text) is ManifestResult.Valid { Manifest: var before }
+        => journal.List(manifest.App, KnownDeployments.Depth).FirstOrDefault(r => r.Intent != PlanIntent.Repair) is { } last && ManifestReader.Read(last.Manifest.Text) is ManifestResult.Valid { Manifest: var before }
             ? [.. before.Hosts.Where(b => manifest.Hosts.All(h => h.Name != b.Name))]
             : [];
 
@@ -218,12 +253,22 @@ internal sealed class DeploymentService(
         var other => throw new InvalidOperationException($"manifest result {other} is not known"),
     };
 
-    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey)
+    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, DateTimeOffset now)
     {
         if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
-        return PlanOf(record.Intent == PlanIntent.Deploy
-            ? Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)
-            : WayBack.Finish(manifest, survey, record));
+        return record.Intent switch
+        {
+            PlanIntent.Deploy => PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)),
+            PlanIntent.Repair => RepairAgain(record, manifest, survey, now),
+            _ => PlanOf(WayBack.Finish(manifest, survey, record)),
+        };
+    }
+
+    private static Plan RepairAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, DateTimeOffset now)
+    {
+        var meant = new KnownDeployment(record.Id, record.Cutovers.Where(c => c.To is not null).ToDictionary(c => c.Host, c => c.To!), IsCertain: true);
+        return RepairPlanning.Make(
+            manifest, survey.Fleet, meant, new RepairSupplies(now, record.ArchivePath is null ? null : record.Release, record.Cutovers.Select(c => c.Host).ToHashSet())).Plan;
     }
 
     private static List<HostRollback> BackTo(ReleaseVersion version, DeploymentManifest manifest, FleetSurvey survey)
@@ -290,6 +335,12 @@ internal sealed class DeploymentService(
         Refusals.OutsideWindow,
         $"deployments may begin from {window} only",
         "wait, or add --now to deploy all the same; nothing was touched");
+
+    private static OperatorError PlanChanged(AppName app) => new(
+        StatusCode.FailedPrecondition,
+        "PLAN_CHANGED",
+        $"the fleet of {app} has changed since the plan was shown: another plan would be made now; nothing was touched",
+        "run decant repair again, and read its plan");
 
     private static OperatorError NothingToGoBackTo(AppName app) => new(
         StatusCode.FailedPrecondition,

@@ -20,9 +20,12 @@ internal sealed class OutcomeReport(
         return new DeploymentOutcome(run.Id, status, summary, WhatNext(hosts), hosts, failures.Count == 0 ? null : failures[0]);
     }
 
-    private string What => run.Plan.Intent == PlanIntent.Rollback && run.Plan.Release is null
-        ? $"the rollback of {run.Manifest.App}"
-        : $"{run.Manifest.App} {run.Plan.Release?.Version}";
+    private string What => run.Plan switch
+    {
+        { Intent: PlanIntent.Repair } => $"what is meant to run of {run.Manifest.App}",
+        { Intent: PlanIntent.Rollback, Release: null } => $"the rollback of {run.Manifest.App}",
+        var plan => $"{run.Manifest.App} {plan.Release?.Version}",
+    };
 
     private string Resume => $"decant resume {run.Id}";
 

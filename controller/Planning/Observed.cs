@@ -38,4 +38,10 @@ internal static class Observed
     public static IReadOnlySet<HostName> Serving(FleetObservation fleet)
         => fleet.Hosts.Where(h => h.Value is HostObservation.Seen seen && seen.Instances.Any(i => i is { Healthy: true, Retiring: false }))
             .Select(h => h.Key).ToHashSet();
+
+    /// <summary>Hosts of which a healthy instance takes requests at every balancer.</summary>
+    public static IReadOnlySet<HostName> InRotation(DeploymentManifest manifest, FleetObservation fleet)
+        => manifest.Hosts.Where(h => fleet.Hosts.GetValueOrDefault(h.Name) is HostObservation.Seen seen && seen.Instances.Any(i => i is { Healthy: true, Retiring: false }
+            && manifest.Balancers.All(b => fleet.Of(b, h.Name) is not BalancerObservation.Seen || fleet.MemberOf(b, h.Name, i.Slot.Name) is { Standing: MemberStanding.Ready })))
+            .Select(h => h.Name).ToHashSet();
 }

@@ -22,11 +22,15 @@ internal sealed record HostChange(HostView View, SlotSettings Target, ReleaseId?
 }
 
 /// <summary>Which hosts are cut over together, in which order, and how many others must be up meanwhile. Knows nothing of how a host is cut over.</summary>
-internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback)
+/// <param name="manifest">The manifest.</param>
+/// <param name="fleet">As it is now.</param>
+/// <param name="isRollback">It undoes something: it does not wait for <c>min_in_rotation</c>.</param>
+/// <param name="inRotation">Hosts that serve; null: those with a healthy instance.</param>
+internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback, IReadOnlySet<HostName>? inRotation = null)
 {
     private readonly int batch = manifest.Strategy.Batch.AtMostOf(manifest.Hosts.Count);
     private readonly int minInRotation = isRollback ? 0 : manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
-    private readonly HashSet<HostName> up = [.. Observed.Serving(fleet)];
+    private readonly HashSet<HostName> up = [.. inRotation ?? Observed.Serving(fleet)];
     private readonly List<(IReadOnlyList<HostChange> Hosts, int Outside)> waves = [];
 
     /// <summary>Hosts that cannot be taken out without falling below <c>min_in_rotation</c>.</summary>
@@ -43,6 +47,14 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
         var idle = changes.Where(c => !c.Serves).Select(c => serving.Count == 0 ? c : c with { Why = $"first: {c.Why}" }).ToList();
         Chunk(idle);
         Chunk(serving);
+        return Numbered(Usual);
+    }
+
+    /// <summary>Hosts that only gain, in waves of their own, before those that are taken out.</summary>
+    public IReadOnlyList<Wave> GainsFirst(IReadOnlyList<HostChange> gains, IReadOnlyList<HostChange> others)
+    {
+        Chunk(gains);
+        Chunk(others);
         return Numbered(Usual);
     }
 
