@@ -257,14 +257,15 @@ internal sealed class DeploymentExecutor
         // Hosts that serve nothing can only gain: each is tried, whatever became of the others. A host that serves is left
         // serving once the way back has failed anywhere: it might fail there as well.
         var cutovers = plan.Waves.SelectMany(w => w.Hosts).ToList();
-        var failed = false;
+        // What is left of a host that failed, which would end what it moved from, is not begun.
+        var failed = new HashSet<HostName>();
         for (var i = 0; i < cutovers.Count && !steps.IsHalted; i++)
         {
-            if (failed && accounts[cutovers[i].Host].InRotation) continue;
+            if (failed.Contains(cutovers[i].Host) || (failed.Count > 0 && accounts[cutovers[i].Host].InRotation)) continue;
             var stage = new PlanStage(PlanStageKind.Wave, $"rollback {i + 1} of {cutovers.Count}", i + 1, true);
             var start = BeginStage(stage, [cutovers[i].Host]);
             var back = await CutOverAsync(cutovers[i], isRollback: true, cutovers.Skip(i + 1).All(c => c.Host != cutovers[i].Host));
-            failed |= !back;
+            if (!back) failed.Add(cutovers[i].Host);
             EndStage(stage, back, start);
         }
 

@@ -146,7 +146,7 @@ internal sealed class DeploymentService(
             Holder = ControllerProcess.Current(),
             Cutovers = cutovers,
         });
-        var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, cutovers.ToDictionary(c => c.Host), earlier);
+        var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, Before(cutovers, manifest, survey), earlier);
         return await new DeploymentExecutor(Parts(fleet), run, stop).RunAsync();
     }
 
@@ -162,7 +162,7 @@ internal sealed class DeploymentService(
     {
         var id = DeploymentIds.New(time, random);
         var cutovers = Cutovers(plan, manifest, survey, []);
-        var run = new DeploymentRun(id, 1, manifest, plan, false, cutovers.ToDictionary(c => c.Host), []);
+        var run = new DeploymentRun(id, 1, manifest, plan, false, Before(cutovers, manifest, survey), []);
         if (plan.IsEmpty) return NothingToDo(run);
         journal.Begin(new DeploymentRecord(
             id,
@@ -292,6 +292,15 @@ internal sealed class DeploymentService(
             .Where(h => known.All(k => k.Host != h.Host))
             .Select(h => (Cutover: h, Serves: survey.ServingOn(manifest, h.Host, h.To)))
             .Select(h => new PlannedCutover(h.Cutover.Host, h.Serves?.Release, h.Cutover.To, h.Serves?.Slot))];
+
+    /// <summary>What each host ran, those included that are no part of the plan: the report says what they serve.</summary>
+    private static Dictionary<HostName, PlannedCutover> Before(IReadOnlyList<PlannedCutover> cutovers, DeploymentManifest manifest, FleetSurvey survey)
+        => cutovers.Concat(manifest.Hosts
+            .Where(h => cutovers.All(c => c.Host != h.Name))
+            .Select(h => survey.ServingOn(manifest, h.Name, null) is { Healthy: true } serves
+                ? new PlannedCutover(h.Name, serves.Release, serves.Release, serves.Slot)
+                : new PlannedCutover(h.Name, null, null, null)))
+            .ToDictionary(c => c.Host);
 
     private static Plan PlanOf(PlanResult result) => result switch
     {

@@ -167,6 +167,18 @@ public class RepairPlanningTests
         iter: 2_000);
 
     [Test]
+    public void In_the_end_every_host_serves_what_was_deployed_but_those_that_were_said_to_stay() => Cases.Sample(
+        c =>
+        {
+            var (manifest, played) = c.Make();
+            if (!c.IsKnown) return true;
+            var proposal = c.Propose(manifest, played);
+            played.Play(proposal.Plan, _ => { });
+            return manifest.Hosts.All(h => proposal.Left.Any(f => f.Host == h.Name) || (played.Serving.TryGetValue(h.Name, out var serves) && serves.Release == New));
+        },
+        iter: 2_000);
+
+    [Test]
     public void Every_host_is_in_the_plan_or_is_said_to_be_left_alone() => Cases.Sample(
         c =>
         {
