@@ -19,6 +19,7 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
     PromotionCommands.CreatePause(session),
     UnlockCommand.Create(session),
     StatusCommand.Create(session),
+    RepairCommand.Create(session),
     HistoryCommands.CreateHistory(session),
     HistoryCommands.CreateShow(session),
     LogsCommand.Create(session),

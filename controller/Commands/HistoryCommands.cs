@@ -96,9 +96,12 @@ internal static class HistoryCommands
     }
 
     /// <summary><c>deploy shop 1.4.2</c>.</summary>
-    public static string DescribeIntent(DeploymentRecord record) => record.Intent == PlanIntent.Deploy
-        ? $"deploy {record.App} {record.Release?.Version}"
-        : $"roll {record.App} back{(record.Release is { } release ? $" to {release.Version}" : "")}";
+    public static string DescribeIntent(DeploymentRecord record) => record.Intent switch
+    {
+        PlanIntent.Deploy => $"deploy {record.App} {record.Release?.Version}",
+        PlanIntent.Repair => $"repair {record.App}",
+        _ => $"roll {record.App} back{(record.Release is { } release ? $" to {release.Version}" : "")}",
+    };
 
     private static DeploymentRecord Find(DeploymentJournal journal, string? text)
     {

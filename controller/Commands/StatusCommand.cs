@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
+using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Errors;
@@ -11,12 +12,15 @@ using Spectre.Console;
 
 namespace Decant.Controller.Commands;
 
-/// <summary><c>decant status</c>: what each host runs, and how each balancer sees it.</summary>
+/// <summary><c>decant status</c>: what each host runs, how each balancer sees it, and what of it is not as it should be.</summary>
 internal static class StatusCommand
 {
+    private static readonly Option<bool> Check = new("--check") { Description = "Exit code 8 when something is not as it should be" };
+
     public static Command Create(CommandSession session)
     {
-        var command = new OperatorCommand("status", "Show what each host runs, how each balancer sees it, and the last deployment", "decant status");
+        var command = new OperatorCommand(
+            "status", "Show what each host runs, how each balancer sees it, the last deployment, and what is not as it should be", "decant status --check") { Check };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(parsed, used => RunAsync(session, parsed, used.Manifest, cancellation), cancellation));
         return command;
     }
@@ -30,21 +34,39 @@ internal static class StatusCommand
         var backends = await Task.WhenAll(seats.Select(s => AskAsync(session, s.Seat, s.Balancer, s.Host, cancellation)));
         var rows = hosts.SelectMany(host => SlotsOf(host).Select(slot => new Row(host, slot, backends))).ToList();
         var leases = hosts.SelectMany(h => h.Status?.Leases.Where(l => l.App == manifest.App.Value).Select(l => (h.Host.Name.Value, l)) ?? []).ToList();
-        var last = CommandSession.Journal().List(manifest.App, 1) is [var newest] ? newest : null;
+        var journal = CommandSession.Journal();
+        var records = journal.List(manifest.App, KnownDeployments.Depth);
+        var last = records.Count > 0 ? records[0] : null;
+        var drift = Drift.Find(manifest, Observe(manifest, hosts, backends), KnownDeployments.Of(manifest, records, journal.StepsOf), session.Time.GetUtcNow());
         if (CommandSession.IsJson(parsed))
         {
             foreach (var row in rows) session.Terminal.Json(writer => Write(writer, row, manifest));
             foreach (var (host, lease) in leases) session.Terminal.Json(writer => LeaseText.Write(writer, host, lease));
             if (last is not null) session.Terminal.Json(writer => DeploymentRecordJson.Write(writer, last));
+            foreach (var finding in drift) session.Terminal.Json(writer => FindingText.Write(writer, finding));
         }
         else
         {
             session.Terminal.Output.Write(Table(session.Time.GetUtcNow(), rows, manifest));
             foreach (var line in LastDeployment(session.Time.GetUtcNow(), last).Concat(LeaseText.Of(session.Time.GetUtcNow(), leases))) session.Terminal.Line(line);
+            foreach (var line in FindingText.Of(drift)) session.Terminal.Line(line);
         }
 
-        return session.Report([.. hosts.Select(h => h.Error), .. backends.Select(b => b.Error)]);
+        var code = session.Report([.. hosts.Select(h => h.Error), .. backends.Select(b => b.Error)]);
+        return code == ExitCode.Success && drift.Count > 0 && parsed.GetValue(Check) ? ExitCode.Drift : code;
     }
+
+    /// <summary>The same answers, as plans see them.</summary>
+    private static FleetObservation Observe(DeploymentManifest manifest, IReadOnlyList<HostAnswer> hosts, IReadOnlyList<BackendAnswer> backends)
+        => new(hosts.ToDictionary(h => h.Host.Name, h => FleetSurvey.OwnOf(
+            h.Host,
+            manifest,
+            h.Status is { } status ? StatusMapping.ToObservation(status, manifest.App) : new HostObservation.Unreachable(h.Error!))))
+        {
+            Balancers = backends.ToDictionary(
+                b => b.Seat,
+                b => b.Backend is { } backend ? (BalancerObservation)StatusMapping.ToObservation(backend) : new BalancerObservation.Unreachable(b.Error!)),
+        };
 
     private static async Task<BackendAnswer> AskAsync(
         CommandSession session, BalancerSeat seat, ManifestBalancer balancer, ManifestHost host, CancellationToken cancellation)

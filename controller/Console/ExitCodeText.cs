@@ -16,6 +16,7 @@ internal static class ExitCodeText
         ExitCode.Unreachable => "a host or a balancer cannot be reached; nothing was touched",
         ExitCode.Refused => "refused: the release failed before (see --again), another deployment is running, or it is no time for one (see --now)",
         ExitCode.AwaitingPromotion => "the canaries have proved themselves; `decant promote` or `decant abort` decides",
+        ExitCode.Drift => "something is not as it should be (status --check, repair)",
         ExitCode.Stopped => "stopped by Ctrl-C or `decant pause`; `decant resume` goes on with a deployment",
         _ => throw new InvalidOperationException($"exit code {code} has no text"),
     };

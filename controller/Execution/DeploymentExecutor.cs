@@ -52,7 +52,8 @@ internal sealed class DeploymentExecutor
         }
     }
 
-    private int Budget => mustSucceed ? 0 : run.Manifest.Strategy.FailureBudget;
+    // The budget is for what is new. Where the known is to be had back, a host that fails is reason enough to leave the others serving.
+    private int Budget => mustSucceed || run.Plan.Intent != PlanIntent.Deploy ? 0 : run.Manifest.Strategy.FailureBudget;
 
     // Hosts that were to go back and cannot are left for a person: going forward again is no repair.
     private bool RollsBack => run.Manifest.Strategy.AutoRollback && run.Plan.Intent == PlanIntent.Deploy;

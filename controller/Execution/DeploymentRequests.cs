@@ -1,5 +1,6 @@
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
+using Decant.Controller.Planning;
 using Decant.Names;
 
 namespace Decant.Controller.Execution;
@@ -28,3 +29,9 @@ internal sealed record DeployRequest(
 /// <param name="Manifest">The same, read.</param>
 /// <param name="To">Version that every host goes to; null: see <see cref="WayBack"/>.</param>
 internal sealed record RollbackRequest(ManifestSource Source, DeploymentManifest Manifest, ReleaseVersion? To);
+
+/// <summary>What is not as it should be is to be made so.</summary>
+/// <param name="Source">The manifest's text, kept with the deployment.</param>
+/// <param name="Manifest">The same, read.</param>
+/// <param name="Agreed">The plan that the operator agreed to; null: any.</param>
+internal sealed record RepairRequest(ManifestSource Source, DeploymentManifest Manifest, Plan? Agreed);

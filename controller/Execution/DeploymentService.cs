@@ -42,7 +42,7 @@ internal sealed class DeploymentService(
         if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(FailedBefore(failed));
         var fleet = fleets(request.Archive);
         var id = DeploymentIds.New(time, random);
-        await using var lease = await LeaseAsync(fleet, manifest, LeavingHosts(manifest), $"deploying {manifest.App} {release.Version}", id, stop.Stop);
+        await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, LeavingHosts(manifest), $"deploying {manifest.App} {release.Version}", id, stop.Stop);
         var (plan, survey) = await PlanAsync(fleet, request, stop.Stop);
         return await BeginAsync(lease, fleet, id, manifest, request.Source, request.Archive?.Path, plan, survey, stop, ScopeOf(request).Only?.ToList());
     }
@@ -55,7 +55,7 @@ internal sealed class DeploymentService(
         using var turn = AppLock.Take(state, manifest.App, $"rolling {manifest.App} back", time);
         var fleet = fleets(null);
         var id = DeploymentIds.New(time, random);
-        await using var lease = await LeaseAsync(fleet, manifest, [], $"rolling {manifest.App} back", id, stop.Stop);
+        await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, [], $"rolling {manifest.App} back", id, stop.Stop);
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var last = journal.List(manifest.App, 1) is [var newest] ? newest : null;
         var result = request.To is null
@@ -64,6 +64,31 @@ internal sealed class DeploymentService(
         var plan = PlanOf(result);
         if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
         return await BeginAsync(lease, fleet, id, manifest, request.Source, null, plan, survey, stop);
+    }
+
+    /// <summary>What a repair would do; touches nothing.</summary>
+    /// <exception cref="OperatorException">The archive of the release that should run cannot be read.</exception>
+    public async Task<RepairProposal> ProposeRepairAsync(DeploymentManifest manifest, CancellationToken cancellation)
+        => (await ProposeAsync(manifest, cancellation)).Proposal;
+
+    /// <summary>Makes what is not as it should be so, as far as a plan can.</summary>
+    /// <param name="request">What was agreed to.</param>
+    /// <param name="stop">Stops it.</param>
+    /// <returns>How it ended, and what no plan mends.</returns>
+    /// <exception cref="OperatorException">Refused before anything was touched: DEPLOYMENT_RUNS, PLAN_CHANGED.</exception>
+    public async Task<(DeploymentOutcome Outcome, IReadOnlyList<Finding> Left)> RepairAsync(RepairRequest request, StopSignal stop)
+    {
+        var manifest = request.Manifest;
+        using var turn = AppLock.Take(state, manifest.App, $"repairing {manifest.App}", time);
+        var (_, _, archive) = await ProposeAsync(manifest, stop.Stop);
+        var fleet = fleets(archive);
+        var id = DeploymentIds.New(time, random);
+        // An agent that does not answer is no reason to leave the others as they are.
+        await using var lease = await LeaseAsync(fleet, manifest, [], manifest.Hosts, $"repairing {manifest.App}", id, stop.Stop);
+        var (proposal, survey, same) = await ProposeAsync(manifest, stop.Stop);
+        if (same?.Path != archive?.Path || (request.Agreed is { } agreed && !PlanText.Of(agreed).SequenceEqual(PlanText.Of(proposal.Plan))))
+            throw new OperatorException(PlanChanged(manifest.App));
+        return (await BeginAsync(lease, fleet, id, manifest, request.Source, archive?.Path, proposal.Plan, survey, stop), proposal.Left);
     }
 
     /// <summary>Goes on with a deployment that was stopped, aborted, interrupted, or left partly rolled back.</summary>
@@ -113,14 +138,14 @@ internal sealed class DeploymentService(
         var record = journal.Find(id)!;
         if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
         var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
-        await using var lease = await LeaseAsync(fleet, manifest, [], $"resuming {known.App} {known.Release?.Version}".TrimEnd(), id, stop.Stop);
+        await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, [], $"resuming {known.App} {known.Release?.Version}".TrimEnd(), id, stop.Stop);
         journal.Update(id, decide);
         record = journal.Find(id)!;
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
         var plan = EarlierAttempts.WithoutRepeatedMigration(
-            PutBack.AddTo(PlanAgain(record, manifest, survey), manifest, survey, earlier), steps, manifest);
+            PutBack.AddTo(PlanAgain(record, manifest, survey, time.GetUtcNow()), manifest, survey, earlier), steps, manifest);
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
         journal.Update(id, r => r with
         {
@@ -133,7 +158,7 @@ internal sealed class DeploymentService(
             Cutovers = cutovers,
             Canary = CanariesOf(plan, r.Canary),
         });
-        var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, cutovers.ToDictionary(c => c.Host), earlier);
+        var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, Before(cutovers, manifest, survey), earlier);
         return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
     }
 
@@ -150,7 +175,7 @@ internal sealed class DeploymentService(
         IReadOnlyList<HostName>? only = null)
     {
         var cutovers = Cutovers(plan, manifest, survey, []);
-        var run = new DeploymentRun(id, 1, manifest, plan, false, cutovers.ToDictionary(c => c.Host), []);
+        var run = new DeploymentRun(id, 1, manifest, plan, false, Before(cutovers, manifest, survey), []);
         if (plan.IsEmpty) return NothingToDo(run);
         journal.Begin(new DeploymentRecord(
             id,
@@ -199,6 +224,22 @@ internal sealed class DeploymentService(
         return (plan, survey);
     }
 
+    private async Task<(RepairProposal Proposal, FleetSurvey Survey, ArchiveFile? Archive)> ProposeAsync(DeploymentManifest manifest, CancellationToken cancellation)
+    {
+        // Who does not answer is no reason to leave the others as they are.
+        var survey = await FleetSurvey.MakeAsync(fleets(null), manifest, [], cancellation);
+        var records = journal.List(manifest.App, KnownDeployments.Depth);
+        var known = KnownDeployments.Of(manifest, records, journal.StepsOf);
+        var intended = Intended.Of(manifest, survey.Fleet, known);
+        var missing = manifest.Hosts
+            .Where(h => survey.Fleet.Hosts[h.Name] is HostObservation.Seen seen && intended.On(h.Name) is { } wanted && !seen.Staged.Contains(wanted))
+            .Select(h => intended.On(h.Name)!)
+            .ToHashSet();
+        var source = records.FirstOrDefault(r => r.Release is { } release && missing.Contains(release) && r.ArchivePath is { } path && File.Exists(path));
+        var archive = source is null ? null : await ArchiveOfAsync(source, cancellation);
+        return (RepairPlanning.Make(manifest, survey.Fleet, known, new RepairSupplies(time.GetUtcNow(), archive?.Release)), survey, archive);
+    }
+
     private DeploymentScope ScopeOf(DeployRequest request)
     {
         var only = request.Only?.ToHashSet();
@@ -211,7 +252,7 @@ internal sealed class DeploymentService(
 
     /// <summary>Hosts of the manifest of the last deployment that are in this one no more.</summary>
     private IReadOnlyList<ManifestHost> LeavingHosts(DeploymentManifest manifest)
-        => journal.List(manifest.App, 1) is [{ } last] && ManifestReader.Read(last.Manifest.Text) is ManifestResult.Valid { Manifest: var before }
+        => journal.List(manifest.App, KnownDeployments.Depth).FirstOrDefault(r => r.Intent != PlanIntent.Repair) is { } last && ManifestReader.Read(last.Manifest.Text) is ManifestResult.Valid { Manifest: var before }
             ? [.. before.Hosts.Where(b => manifest.Hosts.All(h => h.Name != b.Name))]
             : [];
 
@@ -229,12 +270,22 @@ internal sealed class DeploymentService(
         var other => throw new InvalidOperationException($"manifest result {other} is not known"),
     };
 
-    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey)
+    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, DateTimeOffset now)
     {
         if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
-        return PlanOf(record.Intent == PlanIntent.Deploy
-            ? Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)
-            : WayBack.Finish(manifest, survey, record));
+        return record.Intent switch
+        {
+            PlanIntent.Deploy => PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)),
+            PlanIntent.Repair => RepairAgain(record, manifest, survey, now),
+            _ => PlanOf(WayBack.Finish(manifest, survey, record)),
+        };
+    }
+
+    private static Plan RepairAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, DateTimeOffset now)
+    {
+        var meant = new KnownDeployment(record.Id, record.Cutovers.Where(c => c.To is not null).ToDictionary(c => c.Host, c => c.To!), IsCertain: true);
+        return RepairPlanning.Make(
+            manifest, survey.Fleet, meant, new RepairSupplies(now, record.ArchivePath is null ? null : record.Release, record.Cutovers.Select(c => c.Host).ToHashSet())).Plan;
     }
 
     private static List<HostRollback> BackTo(ReleaseVersion version, DeploymentManifest manifest, FleetSurvey survey)
@@ -259,6 +310,15 @@ internal sealed class DeploymentService(
             .Select(h => (Cutover: h, Serves: survey.ServingOn(manifest, h.Host, h.To)))
             .Select(h => new PlannedCutover(h.Cutover.Host, h.Serves?.Release, h.Cutover.To, h.Serves?.Slot))];
 
+    /// <summary>What each host ran, those included that are no part of the plan: the report says what they serve.</summary>
+    private static Dictionary<HostName, PlannedCutover> Before(IReadOnlyList<PlannedCutover> cutovers, DeploymentManifest manifest, FleetSurvey survey)
+        => cutovers.Concat(manifest.Hosts
+            .Where(h => cutovers.All(c => c.Host != h.Name))
+            .Select(h => survey.ServingOn(manifest, h.Name, null) is { Healthy: true } serves
+                ? new PlannedCutover(h.Name, serves.Release, serves.Release, serves.Slot)
+                : new PlannedCutover(h.Name, null, null, null)))
+            .ToDictionary(c => c.Host);
+
     private static Plan PlanOf(PlanResult result) => result switch
     {
         PlanResult.Made made => made.Plan,
@@ -279,15 +339,21 @@ internal sealed class DeploymentService(
 
     /// <summary>Takes the app's lease on every host of the manifest, before anything is looked at: what is planned then stays true.</summary>
     private async Task<LeaseKeeper> LeaseAsync(
-        IFleet fleet, DeploymentManifest manifest, IReadOnlyList<ManifestHost> leaving, string purpose, DeploymentId id, CancellationToken cancellation)
+        IFleet fleet,
+        DeploymentManifest manifest,
+        IReadOnlyList<ManifestHost> needed,
+        IReadOnlyList<ManifestHost> ifThere,
+        string purpose,
+        DeploymentId id,
+        CancellationToken cancellation)
     {
         try
         {
             return await LeaseKeeper.TakeAsync(
                 fleet.Leases,
                 LeaseHolding.Wanted(manifest.App, purpose, id, "looking at the hosts", options.Lease),
-                LeaseHolding.AgentsOf(manifest),
-                LeaseHolding.AgentsOf(manifest, leaving),
+                LeaseHolding.AgentsOf(manifest, needed),
+                LeaseHolding.AgentsOf(manifest, ifThere),
                 LeaseHolding.IsDead,
                 time,
                 cancellation);
@@ -324,6 +390,12 @@ internal sealed class DeploymentService(
         Refusals.OutsideWindow,
         $"deployments may begin from {window} only",
         "wait, or add --now to deploy all the same; nothing was touched");
+
+    private static OperatorError PlanChanged(AppName app) => new(
+        StatusCode.FailedPrecondition,
+        "PLAN_CHANGED",
+        $"the fleet of {app} has changed since the plan was shown: another plan would be made now; nothing was touched",
+        "run decant repair again, and read its plan");
 
     private static OperatorError NothingToGoBackTo(AppName app) => new(
         StatusCode.FailedPrecondition,

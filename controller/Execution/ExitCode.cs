@@ -27,6 +27,9 @@ internal enum ExitCode
     /// <summary>The canaries run and have proved themselves; <c>decant promote</c> goes on.</summary>
     AwaitingPromotion = 7,
 
+    /// <summary>Something is not as it should be, and it was asked for or proposed only: <c>decant status --check</c>, <c>decant repair</c>.</summary>
+    Drift = 8,
+
     /// <summary>Stopped by Ctrl-C; <c>decant resume</c> goes on.</summary>
     Stopped = 130,
 }

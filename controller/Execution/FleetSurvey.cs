@@ -70,11 +70,15 @@ internal sealed record FleetSurvey(FleetObservation Fleet)
             : null;
 
     /// <summary>Two hosts of a manifest may be one machine, with slots of their own: what is the other's is not this one's.</summary>
-    private static HostObservation OwnOf(ManifestHost host, DeploymentManifest manifest, HostObservation observation)
+    internal static HostObservation OwnOf(ManifestHost host, DeploymentManifest manifest, HostObservation observation)
     {
         if (observation is not HostObservation.Seen seen) return observation;
         var others = manifest.Hosts.Where(h => h.Agent == host.Agent && h.Name != host.Name).SelectMany(h => h.Slots).Select(s => s.Name).ToHashSet();
-        return others.Count == 0 ? seen : seen with { Instances = [.. seen.Instances.Where(i => !others.Contains(i.Slot.Name))] };
+        return others.Count == 0 ? seen : seen with
+        {
+            Instances = [.. seen.Instances.Where(i => !others.Contains(i.Slot.Name))],
+            Slots = [.. seen.Slots.Where(s => !others.Contains(s.Name))],
+        };
     }
 
     private static OperatorError? WhyNotMember(ManifestBalancer balancer, ManifestHost host, SlotSettings slot, BalancerObservation.Seen seen)

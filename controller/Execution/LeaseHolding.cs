@@ -9,10 +9,7 @@ namespace Decant.Controller.Execution;
 /// <summary>Which leases a change of an app needs, and who this process is to others.</summary>
 internal static class LeaseHolding
 {
-    /// <summary>All agents that a deployment of this manifest may have to do with, those of its balancers included.</summary>
-    public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest) => AgentsOf(manifest, manifest.Hosts);
-
-    /// <summary>The same for some of its hosts, or hosts that are in it no more.</summary>
+    /// <summary>All agents that a change of these hosts may have to do with, those of its balancers included.</summary>
     public static IEnumerable<AgentAddress> AgentsOf(DeploymentManifest manifest, IEnumerable<ManifestHost> hosts)
         => hosts.SelectMany(host => manifest.Balancers.Select(b => b.AgentOf(host)).Prepend(host.Agent)).Distinct();
 

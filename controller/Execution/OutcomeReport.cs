@@ -22,9 +22,12 @@ internal sealed class OutcomeReport(
         return new DeploymentOutcome(run.Id, status, summary, WhatNext(hosts), hosts, failures.Count == 0 ? null : failures[0]);
     }
 
-    private string What => run.Plan.Intent == PlanIntent.Rollback && run.Plan.Release is null
-        ? $"the rollback of {run.Manifest.App}"
-        : $"{run.Manifest.App} {run.Plan.Release?.Version}";
+    private string What => run.Plan switch
+    {
+        { Intent: PlanIntent.Repair } => $"what is meant to run of {run.Manifest.App}",
+        { Intent: PlanIntent.Rollback, Release: null } => $"the rollback of {run.Manifest.App}",
+        var plan => $"{run.Manifest.App} {plan.Release?.Version}",
+    };
 
     private string Resume => $"decant resume {run.Id}";
 
@@ -34,7 +37,7 @@ internal sealed class OutcomeReport(
         DeploymentStatus.NothingToDo => [$"{What} runs on every host already: nothing to do."],
         DeploymentStatus.FailedUntouched => [FirstFailure, "No instance was touched: every host keeps serving what it served.", Migration],
         DeploymentStatus.RolledBack => [FirstFailure, $"{Count(hosts.Count(h => h.Position == HostPosition.RolledBack))} rolled back: every host runs what it ran before.", Migration],
-        DeploymentStatus.FailedPartly => [Fault, FirstFailure, "Not everything is as it was before.", .. Left(hosts), Migration],
+        DeploymentStatus.FailedPartly => [Fault, FirstFailure, run.Plan.Intent == PlanIntent.Repair ? "" : "Not everything is as it was before.", .. Left(hosts), Serving(hosts), Migration],
         DeploymentStatus.AwaitingPromotion => [$"{What} runs on the canaries, which have proved themselves: {string.Join(", ", hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => h.Host))}.", Migration],
         DeploymentStatus.LeaseLost => [$"Stopped at once: {loss?.Message.TrimEnd('.')}.", "Nothing was changed or undone since.", .. Left(hosts), Migration],
         DeploymentStatus.Aborted => ["Aborted: steps that were running may or may not have been done.", FirstFailure, .. Left(hosts), Migration],
@@ -56,6 +59,15 @@ internal sealed class OutcomeReport(
     private static IEnumerable<string> Left(List<HostStanding> hosts)
         => hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => $"{h.Host}: {h.Detail}.");
 
+    /// <summary>Which release serves where.</summary>
+    private static string Serving(List<HostStanding> hosts)
+    {
+        var serving = hosts.Where(h => h is { Release: not null, Position: HostPosition.Untouched or HostPosition.Done or HostPosition.RolledBack }).ToList();
+        if (serving.Count == 0) return "No host is known to serve.";
+        var where = serving.GroupBy(h => h.Release!.Version).Select(g => $"{g.Key} on {string.Join(", ", g.Select(h => h.Host))}");
+        return $"{serving.Count} of {Count(hosts.Count)} serve: {string.Join("; ", where)}.";
+    }
+
     private string FirstFailure => failures.Count == 0 ? "" : $"{char.ToUpperInvariant(Why(failures[0])[0])}{Why(failures[0])[1..]}.";
 
     private string Fault => fault is null ? "" : $"The journal cannot be written, so nothing more was begun: {fault.Message}.";
@@ -76,6 +88,10 @@ internal sealed class OutcomeReport(
         DeploymentStatus.LeaseLost => $"see what the other one does or has done (`decant status`); when it is over, `{Resume}` goes on with this deployment, or deploy again",
         DeploymentStatus.AwaitingPromotion => $"`decant promote {run.Id}` goes on with the rest, `decant abort {run.Id}` rolls back",
         DeploymentStatus.FailedPartly when fault is not null => $"make room for or repair the journal, then `{Resume}`",
+        DeploymentStatus.FailedPartly when run.Plan.Intent == PlanIntent.Repair
+            => $"see to the hosts named, then `decant repair` looks again at what is there; `decant show {run.Id}` has each step",
+        DeploymentStatus.FailedPartly when run.Plan.Intent == PlanIntent.Rollback
+            => $"see to the hosts named (`decant logs HOST`), then `{Resume}` goes on; the hosts that serve were left alone, and `decant show {run.Id}` has each step",
         DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes back the hosts that were touched; `decant show {run.Id}` has each step",
         DeploymentStatus.FailedUntouched or DeploymentStatus.RolledBack when failures.Count > 0 && failures[0].Error.WhatNext.Length > 0
             => $"{failures[0].Error.WhatNext}; `decant show {run.Id}` has each step",

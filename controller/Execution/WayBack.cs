@@ -22,7 +22,7 @@ internal static class WayBack
         DeploymentManifest manifest, FleetSurvey survey, DeploymentRecord? last, IReadOnlyList<StepRecord> steps)
     {
         if (last is not { IsUnfinished: true }) return Planner.MakeRollbackToLastGood(manifest, survey.Fleet);
-        return last.Intent == PlanIntent.Deploy ? Undo(manifest, survey, last, steps) : Finish(manifest, survey, last);
+        return last.Intent == PlanIntent.Rollback ? Finish(manifest, survey, last) : Undo(manifest, survey, last, steps);
     }
 
     /// <summary>A rollback that did not end goes on: its hosts that are back already must not go forward again.</summary>
@@ -35,6 +35,8 @@ internal static class WayBack
         var touched = EarlierAttempts.Of(steps, manifest, survey)
             .Reverse()
             .Select(t => (Cutover: deployment.Cutovers.Single(c => c.Host == t.Host), t.Out))
+            // A repair starts what should run: that is left running.
+            .Where(t => deployment.Intent == PlanIntent.Deploy || t.Cutover.From is not null)
             .OrderBy(t => survey.ServingOn(manifest, t.Cutover.Host, t.Cutover.From) is { Healthy: true } serves && t.Out.All(o => o.Slot != serves.Slot.Name))
             .Select(t => t.Cutover)
             .ToList();

@@ -15,7 +15,10 @@ internal static class StatusMapping
         var running = status.Instances.Where(i => i.App == app.Value).Select(ToRunning).OfType<RunningInstance>().ToList();
         var serving = running.Where(i => !i.Retiring).Select(i => i.Release).ToHashSet();
         var good = staged.Where(r => r.LastGood).Select(r => ToRelease(r.Release_)).FirstOrDefault(r => r is not null && !serving.Contains(r));
-        return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running);
+        return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running)
+        {
+            Slots = [.. status.Instances.Where(i => i.App == app.Value).Select(ToSlot)],
+        };
     }
 
     /// <summary>A backend with its members.</summary>
@@ -47,6 +50,21 @@ internal static class StatusMapping
                 SlotName.Parse(instance.Slot), (int)spec.Port, spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution),
             Retiring: instance.RetireAt is not null);
     }
+
+    private static SeenSlot ToSlot(Instance instance) => new(
+        SlotName.Parse(instance.Slot),
+        instance.State switch
+        {
+            InstanceState.Starting => SlotState.Starting,
+            InstanceState.Running => SlotState.Running,
+            InstanceState.Unhealthy => SlotState.Unhealthy,
+            InstanceState.Stopping => SlotState.Stopping,
+            InstanceState.BackingOff => SlotState.BackingOff,
+            _ => SlotState.Stopped,
+        },
+        ToRelease(instance.Release),
+        instance.RetireAt?.ToDateTimeOffset(),
+        instance.LastExit is { HasExitCode: true } exit ? exit.ExitCode : null);
 
     private static ObservedMember ToObserved(Member member) => new(
         ToStanding(member.State),

@@ -64,7 +64,14 @@ public abstract record HostObservation
     /// <param name="Staged">Releases on the host.</param>
     /// <param name="LastGood">What a rollback would go to: the newest known-good release that does not serve; null when there is none.</param>
     /// <param name="Instances">What runs, one for each slot at most.</param>
-    public sealed record Seen(IReadOnlySet<ReleaseId> Staged, ReleaseId? LastGood, IReadOnlyList<RunningInstance> Instances) : HostObservation;
+    public sealed record Seen(IReadOnlySet<ReleaseId> Staged, ReleaseId? LastGood, IReadOnlyList<RunningInstance> Instances) : HostObservation
+    {
+        /// <summary>Every slot that the agent knows of the app, those included in which nothing runs.</summary>
+        public IReadOnlyList<SeenSlot> Slots { get; init; } = [];
+
+        /// <summary>Why the agent changes nothing on this host; null: it does what it is asked.</summary>
+        public string? ReadOnly { get; init; }
+    }
 }
 
 /// <summary>An instance that runs on a host.</summary>

@@ -49,7 +49,8 @@ internal sealed record HostView(ManifestHost Host, IReadOnlyList<RunningInstance
         return Host.Slots[0];
     }
 
-    private static bool IsInRotation(DeploymentManifest manifest, FleetObservation fleet, HostName host, RunningInstance instance)
+    /// <summary>A balancer sends to it, or may; where there is no balancer, it is not kept warm.</summary>
+    public static bool IsInRotation(DeploymentManifest manifest, FleetObservation fleet, HostName host, RunningInstance instance)
         => manifest.Balancers.Count == 0
             ? !instance.Retiring
             : manifest.Balancers.Any(b => fleet.Of(b, host) is not BalancerObservation.Seen

@@ -33,6 +33,9 @@ public enum PlanIntent
 
     /// <summary>Hosts go back to what they ran before.</summary>
     Rollback,
+
+    /// <summary>What is not as it should be is made so.</summary>
+    Repair,
 }
 
 /// <summary>Steps that run together and must all succeed before what follows.</summary>

@@ -24,11 +24,12 @@ public static class PlanText
         var what = (plan.Intent, plan.Release) switch
         {
             (PlanIntent.Deploy, { } release) => $"deploy {plan.App} {release}",
+            (PlanIntent.Repair, _) => $"repair {plan.App}",
             (PlanIntent.Rollback, { } release) => $"roll {plan.App} back to {release}",
             _ => $"roll {plan.App} back",
         };
         return plan.IsEmpty
-            ? $"{what}: nothing to do"
+            ? $"{what}: nothing to do{(plan.Intent == PlanIntent.Repair && plan.Untouched.Any(u => !u.IsThere) ? " by a plan" : "")}"
             : $"{what}: {hosts} of {Count(all, "host")} in {Count(plan.Waves.Count, "wave")}";
     }
 

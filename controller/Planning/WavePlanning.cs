@@ -46,6 +46,14 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
         return Numbered(Usual);
     }
 
+    /// <summary>Hosts that only gain, in waves of their own, before those that are taken out.</summary>
+    public IReadOnlyList<Wave> GainsFirst(IReadOnlyList<HostChange> gains, IReadOnlyList<HostChange> others)
+    {
+        Chunk(gains);
+        Chunk(others);
+        return Numbered(Usual);
+    }
+
     /// <summary>In the order given.</summary>
     public IReadOnlyList<Wave> InOrder(IReadOnlyList<HostChange> changes)
     {

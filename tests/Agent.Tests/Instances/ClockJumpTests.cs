@@ -1,6 +1,7 @@
 using Decant.Agent.Health;
 using Decant.Agent.Hosting;
 using Decant.Agent.Instances;
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.State;
 using Decant.Agent.Supervision;
@@ -86,7 +87,7 @@ public class ClockJumpTests
         using var directory = new TemporaryDirectory();
         using var database = AgentDatabase.Open(directory["agent.db"]);
         var journal = new OperationJournal(database, keep: 20);
-        await using var runner = new OperationRunner(journal, time, NullLogger<OperationRunner>.Instance);
+        await using var runner = new OperationRunner(journal, new LeaseStore(database).Open(time), time, NullLogger<OperationRunner>.Instance);
         var health = new JournalHealth(runner, database, journal, time);
         await health.CheckHealthAsync(new HealthCheckContext());
         var beat = Beat();

@@ -64,6 +64,18 @@ internal sealed class SimulatedFleet : IFleet
     /// <summary>Instances of a host that neither serve nor are kept warm.</summary>
     public int LeftOver(HostName host) => hosts[host].Instances.Values.Count(i => !i.Retiring && i != Serving(host));
 
+    /// <summary>Somebody stops what runs on a host, past every deployment.</summary>
+    public void StopByHand(HostName host) => hosts[host].Instances.Clear();
+
+    /// <summary>Somebody takes a host out at every balancer.</summary>
+    public void TakeOut(HostName host)
+    {
+        foreach (var (_, member) in members.Where(m => m.Key.Host == host)) member.Ready = false;
+    }
+
+    /// <summary>A host's agent is gone.</summary>
+    public void Kill(HostName host) => dead.Add(manifest.Hosts.Single(h => h.Name == host).Agent);
+
     /// <summary>Dead agents come back.</summary>
     public void Revive() => dead.Clear();
 

@@ -69,6 +69,11 @@ internal sealed class Simulation : IDisposable
     public DeploymentOutcome Rollback(StopSignal? stop = null) => Turns.Run(Service.RollbackAsync(
         new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null), stop ?? new StopSignal()));
 
+    public (DeploymentOutcome Outcome, IReadOnlyList<Finding> Left) Repair(StopSignal? stop = null, Plan? agreed = null) => Turns.Run(Service.RepairAsync(
+        new RepairRequest(new ManifestSource("decant.yml", ""), Manifest, agreed), stop ?? new StopSignal()));
+
+    public RepairProposal ProposeRepair() => Turns.Run(Service.ProposeRepairAsync(Manifest, CancellationToken.None));
+
     public void Dispose()
     {
         database.Dispose();
