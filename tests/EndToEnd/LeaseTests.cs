@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Decant.EndToEnd.Harness;
 using Decant.V1;
-using Grpc.Core;
 
 namespace Decant.EndToEnd;
 
