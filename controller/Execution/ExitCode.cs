@@ -15,13 +15,13 @@ internal enum ExitCode
     /// <summary>The deployment failed and every host serves its old release: nothing was touched, or all of it was rolled back.</summary>
     FailedSafely = 3,
 
-    /// <summary>The deployment failed and was not wholly rolled back: needs a person.</summary>
+    /// <summary>The deployment failed and was not wholly rolled back, or lost its lease: needs a person.</summary>
     NeedsAttention = 4,
 
     /// <summary>A host or a balancer cannot be reached. Nothing was touched.</summary>
     Unreachable = 5,
 
-    /// <summary>Refused: the release failed before (see <c>--again</c>), or another deployment of the app is running.</summary>
+    /// <summary>Refused: the release failed before (see <c>--again</c>), or another deployment of the app is running or holds its lease.</summary>
     Refused = 6,
 
     /// <summary>The canaries run and have proved themselves; <c>decant promote</c> goes on.</summary>

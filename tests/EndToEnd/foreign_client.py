@@ -21,6 +21,7 @@ google.__path__ = [*google.__path__, os.path.join(stubs, "google")]
 
 import grpc  # noqa: E402
 from decant.v1 import common_pb2, host_pb2, host_pb2_grpc, instances_pb2, instances_pb2_grpc  # noqa: E402
+from decant.v1 import leases_pb2, leases_pb2_grpc  # noqa: E402
 from decant.v1 import operations_pb2, operations_pb2_grpc, releases_pb2, releases_pb2_grpc  # noqa: E402
 from google.protobuf import duration_pb2  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
@@ -30,11 +31,13 @@ releases = releases_pb2_grpc.ReleasesStub(channel)
 instances = instances_pb2_grpc.InstancesStub(channel)
 operations = operations_pb2_grpc.OperationsStub(channel)
 hosts = host_pb2_grpc.HostsStub(channel)
+leases = leases_pb2_grpc.LeasesStub(channel)
 deployment = f"foreign-{uuid.uuid4()}"
+token = 0
 
 
 def operation(name):
-    return common_pb2.OperationRef(id=f"{deployment}/{name}", deployment_id=deployment)
+    return common_pb2.OperationRef(id=f"{deployment}/{name}", deployment_id=deployment, fencing_token=token)
 
 
 def follow(name, events):
@@ -82,6 +85,18 @@ except grpc.RpcError as error:
     assert {"operation.id", "app", "release", "spec"} & fields >= {"operation.id", "app"}, fields
     print("refused as it should be:", sorted(fields))
 
+# Nobody else changes the app from here on; without the token this client does not either.
+holder = leases_pb2.LeaseHolder(id=deployment, user="a test", purpose=f"deploying {app} {version} in another language")
+lease = leases.AcquireLease(leases_pb2.AcquireLeaseRequest(app=app, holder=holder, duration=duration_pb2.Duration(seconds=600)))
+try:
+    follow("stop", instances.Stop(instances_pb2.StopRequest(operation=operation("without"), app=app, slot="main")))
+    raise AssertionError("a call without a token was done under a lease")
+except grpc.RpcError as error:
+    info, _ = details(error)
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION and info.reason == "LEASE_HELD", info
+    assert "in another language" in info.metadata["holder"], info
+token = lease.fencing_token
+
 # Upload in two halves, as after a broken connection.
 for half in (content[: len(content) // 2], None):
     status = releases.GetUpload(releases_pb2.GetUploadRequest(app=app, release=release))
@@ -89,7 +104,7 @@ for half in (content[: len(content) // 2], None):
 
     def messages(offset=status.offset, data=part):
         yield releases_pb2.UploadRequest(
-            header=releases_pb2.UploadHeader(app=app, release=release, total_bytes=len(content), offset=offset)
+            header=releases_pb2.UploadHeader(app=app, release=release, total_bytes=len(content), offset=offset, fencing_token=token)
         )
         for start in range(0, len(data), 128 * 1024):
             yield releases_pb2.UploadRequest(data=data[start : start + 128 * 1024])
@@ -118,4 +133,5 @@ status = hosts.GetStatus(host_pb2.GetStatusRequest(app=app))
 assert [i.release.version for i in status.instances] == [version], status
 stopped = follow("stop", instances.Stop(instances_pb2.StopRequest(operation=operation("stop"), app=app, slot="main")))
 assert stopped.stop.means == operations_pb2.STOP_MEANS_SCRIPT, stopped
+leases.ReleaseLease(leases_pb2.ReleaseLeaseRequest(app=app, fencing_token=token))
 print("foreign client: ok", os.path.basename(archive))

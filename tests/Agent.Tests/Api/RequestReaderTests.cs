@@ -26,10 +26,10 @@ internal sealed class RequestReaderTests
     }
 
     [Test]
-    public void A_request_is_the_same_whatever_its_operations_id_and_the_order_of_its_maps_and_another_for_another_deployment()
+    public void A_request_is_the_same_whatever_its_operations_id_its_lease_and_the_order_of_its_maps_and_another_for_another_deployment()
     {
         var request = new StartRequest { Operation = new() { Id = "a", DeploymentId = "d1" }, App = "shop", Spec = new() { Env = { ["A"] = "1", ["B"] = "2" } } };
-        var same = new StartRequest { Operation = new() { Id = "b", DeploymentId = "d1" }, App = "shop", Spec = new() { Env = { ["B"] = "2", ["A"] = "1" } } };
+        var same = new StartRequest { Operation = new() { Id = "b", DeploymentId = "d1", FencingToken = 7 }, App = "shop", Spec = new() { Env = { ["B"] = "2", ["A"] = "1" } } };
         var shifted = new StartRequest { Operation = new() { Id = "a", DeploymentId = "d1" }, App = "shop", Spec = new() { Env = { ["A"] = "1B", ["B"] = "2" } } };
         var other = same.Clone();
         other.Operation.DeploymentId = "d2";

@@ -1,8 +1,6 @@
 using Decant.Agent.Api;
 using Decant.Agent.Balancers;
-using Decant.Agent.Configuration;
 using Decant.Agent.Elixir;
-using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.Tests.Api;

@@ -104,6 +104,15 @@ internal sealed class TestFleet : IAsyncDisposable
     public Task<CommandResult> DecantAsync(CancellationToken cancellation, params string[] arguments)
         => CommandResult.RunAsync(Programs.Decant, arguments, cancellation, ControllerEnvironment, Directory);
 
+    /// <summary>Runs the controller as another machine would: with a journal of its own, and without a sight of this one's processes.</summary>
+    public Task<CommandResult> DecantElsewhereAsync(CancellationToken cancellation, params string[] arguments)
+        => CommandResult.RunAsync(
+            "/usr/bin/unshare",
+            ["--pid", "--fork", "--mount-proc", Programs.Decant, .. arguments],
+            cancellation,
+            new Dictionary<string, string> { ["DECANT_STATE_DIR"] = Path.Combine(Directory, "elsewhere"), ["NO_COLOR"] = "1" },
+            Directory);
+
     /// <summary>
     /// Starts the controller and goes on. Ctrl-C reaches it even where the tests run in the background of a shell that lets its children
     /// ignore it.
