@@ -12,6 +12,9 @@ namespace Decant.Agent.Operations;
 /// </summary>
 internal sealed partial class OperationRunner(OperationJournal journal, TimeProvider time, ILogger<OperationRunner> logger) : IAsyncDisposable
 {
+    /// <summary>How many may run, or wait for their turn, at once.</summary>
+    public const int Most = 200;
+
     private const int EventsKept = 200;
 
     // What an interrupted operation has to end in: a migration's VM gets SIGTERM, and SIGKILL 2 s later.
@@ -25,7 +28,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
 
     /// <summary>Begins an operation, or finds the one that has this id already.</summary>
     /// <exception cref="OperatorException">
-    /// The id was used for another request, the journal cannot be written, or the agent is stopping.
+    /// The id was used for another request, too many run already, the journal cannot be written, or the agent is stopping.
     /// </exception>
     public RunningOperation Begin(OperationRequest request, OperationWork work)
     {
@@ -38,6 +41,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
             }
 
             if (stopping) throw new OperatorException(AgentStopping.Error);
+            if (running.Count >= Most) throw new OperatorException(TooMany);
             var operation = new RunningOperation(
                 new OperationRecord(
                     request.Id, request.Deployment, request.Kind, request.Subject, request.Fingerprint, time.GetUtcNow(), OperationState.Running),
@@ -198,6 +202,12 @@ internal sealed partial class OperationRunner(OperationJournal journal, TimeProv
         "OPERATION_ID_REUSED",
         $"operation id {known.Id} was used at {known.StartedAt:u} for another request ({known.Kind})",
         "use a new operation id for a new request");
+
+    private static OperatorError TooMany { get; } = new(
+        StatusCode.ResourceExhausted,
+        "TOO_MANY_OPERATIONS",
+        $"{Most} operations run, or wait for their turn, on this host already; this one was not begun",
+        "wait for them, or cancel some (decant status, CancelOperation)");
 
     private static OperatorError Cancelled(string reason) => new(
         StatusCode.Cancelled, "OPERATION_CANCELLED", $"cancelled: {reason}", "look at the instance's and the member's state before going on");
