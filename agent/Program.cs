@@ -76,12 +76,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
         // Plain HTTP/2 on a unix socket and on loopback only. Mutual TLS on other addresses has its place here.
         if (configuration.Listen.Unix is { } path) kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http2);
         if (configuration.Listen.Tcp is { } address) kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http2);
-        kestrel.Limits.MinRequestBodyDataRate = null;
-        // Uploads: with the default windows of 96 KiB and 128 KiB each one waits for the other side all the time.
-        kestrel.Limits.Http2.InitialStreamWindowSize = 2 << 20;
-        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 << 20;
-        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
-        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+        ListenerLimits.Set(kestrel.Limits);
     });
 
     var services = builder.Services;
@@ -99,6 +94,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<OperationRunner>();
     services.AddSingleton<EarlierOperations>();
     services.AddSingleton<OperationCalls>();
+    services.AddSingleton<OperationFollowers>();
     services.AddSingleton<LogFollowers>();
     services.AddSingleton<HostBalancers>();
 

@@ -8,7 +8,8 @@ using Grpc.Core;
 namespace Decant.Agent.Api;
 
 /// <summary>decant.v1.Operations: reads the journal, follows and cancels.</summary>
-internal sealed class OperationsService(OperationRunner runner, OperationJournal journal, OperationCalls calls, LeaseBook leases, AgentIdentity identity)
+internal sealed class OperationsService(
+    OperationRunner runner, OperationJournal journal, OperationCalls calls, OperationFollowers followers, LeaseBook leases, AgentIdentity identity)
     : V1.Operations.OperationsBase
 {
     // gRPC clients take messages of 4 MiB unless told otherwise; an operation with a release's output in it can have hundreds of KiB.
@@ -53,6 +54,7 @@ internal sealed class OperationsService(OperationRunner runner, OperationJournal
         var app = reader.Optional<AppName>("app", request.App, AppName.TryParse);
         reader.ThrowIfWrong();
 
+        using var follower = followers.Enter();
         await foreach (var record in runner.WatchAsync(context.CancellationToken))
         {
             if (app is null || record.Subject.App == app)

@@ -50,7 +50,7 @@ internal static class RebuiltInstances
     }
 
     /// <summary>As the keeper wrote it down, with the values that the process has; from the process alone where an older keeper did not.</summary>
-    private static SlotSpec? SpecOf(KeptInstance kept, IReadOnlyDictionary<string, string> environment)
+    private static SlotSpec? SpecOf(KeptInstance kept, Dictionary<string, string> environment)
     {
         if (kept.Slot is { } slot)
         {

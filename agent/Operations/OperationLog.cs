@@ -10,10 +10,14 @@ internal sealed class OperationLog
 {
     private const int MaxEvents = 2000;
 
+    /// <summary>Characters of all of them together; a line of output can have thousands.</summary>
+    public const int MaxCharacters = 1 << 20;
+
     private readonly Lock gate = new();
     private readonly List<OperationEvent> events = [];
     private TaskCompletionSource changed = NewSignal();
     private long lastSequence;
+    private long characters;
     private bool ended;
 
     /// <summary>An operation that has just begun.</summary>
@@ -39,7 +43,9 @@ internal sealed class OperationLog
         {
             if (ended) return;
             events.Add(make(++lastSequence));
-            if (events.Count > MaxEvents) events.RemoveRange(1, MaxEvents / 4);
+            characters += SizeOf(events[^1]);
+            if (events.Count > MaxEvents) Drop(MaxEvents / 4);
+            while (characters > MaxCharacters && events.Count > 4) Drop(events.Count / 4);
             ended = last;
             wake = changed;
             changed = NewSignal();
@@ -79,6 +85,19 @@ internal sealed class OperationLog
             if (fresh.Count == 0) await wait.WaitAsync(cancellation);
         }
     }
+
+    private void Drop(int count)
+    {
+        foreach (var dropped in events.Skip(1).Take(count)) characters -= SizeOf(dropped);
+        events.RemoveRange(1, count);
+    }
+
+    private static int SizeOf(OperationEvent item) => item switch
+    {
+        MessageReported message => message.Text.Length,
+        OutputReported output => output.Line.Text.Length,
+        _ => 0,
+    };
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

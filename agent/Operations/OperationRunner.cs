@@ -13,6 +13,9 @@ namespace Decant.Agent.Operations;
 /// </summary>
 internal sealed partial class OperationRunner(OperationJournal journal, LeaseBook leases, TimeProvider time, ILogger<OperationRunner> logger) : IAsyncDisposable
 {
+    /// <summary>How many may run, or wait for their turn, at once.</summary>
+    public const int Most = 200;
+
     private const int EventsKept = 200;
 
     // What an interrupted operation has to end in: a migration's VM gets SIGTERM, and SIGKILL 2 s later.
@@ -26,7 +29,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, LeaseBoo
 
     /// <summary>Begins an operation, or finds the one that has this id already.</summary>
     /// <exception cref="OperatorException">
-    /// The id was used for another request, somebody else holds the app's lease, the journal cannot be written, or the agent is stopping.
+    /// The id was used for another request, somebody else holds the app's lease, too many run already, the journal cannot be written, or the agent is stopping.
     /// </exception>
     public RunningOperation Begin(OperationRequest request, OperationWork work)
     {
@@ -40,6 +43,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, LeaseBoo
 
             if (stopping) throw new OperatorException(AgentStopping.Error);
             leases.Check(request.Subject.App, request.Token, LeaseRules.Of(request.Kind));
+            if (running.Count >= Most) throw new OperatorException(TooMany);
             var operation = new RunningOperation(
                 new OperationRecord(
                     request.Id, request.Deployment, request.Kind, request.Subject, request.Fingerprint, time.GetUtcNow(), OperationState.Running),
@@ -211,6 +215,12 @@ internal sealed partial class OperationRunner(OperationJournal journal, LeaseBoo
         "OPERATION_ID_REUSED",
         $"operation id {known.Id} was used at {known.StartedAt:u} for another request ({known.Kind})",
         "use a new operation id for a new request");
+
+    private static OperatorError TooMany { get; } = new(
+        StatusCode.ResourceExhausted,
+        "TOO_MANY_OPERATIONS",
+        $"{Most} operations run, or wait for their turn, on this host already; this one was not begun",
+        "wait for them, or cancel some (decant status, CancelOperation)");
 
     private static OperatorError Cancelled(string reason) => new(
         StatusCode.Cancelled, "OPERATION_CANCELLED", $"cancelled: {reason}", "look at the instance's and the member's state before going on");

@@ -163,7 +163,7 @@ internal sealed record RecoveryRule(
         => operation.Subject is { App: { } app, Slot: { } slot } ? truth.Slot(new InstanceKey(app, slot)) : null;
 
     // Without a deployment to tell it from an earlier start, the instance must be younger than the operation.
-    private static OperationResult? FindStarted(OperationRecord operation, HostTruth truth)
+    private static Started? FindStarted(OperationRecord operation, HostTruth truth)
         => SlotOf(operation, truth) is { Process: { } process } slot
             && slot.Record.Release == operation.Subject.Release
             && slot.Record.Deployment == operation.Deployment

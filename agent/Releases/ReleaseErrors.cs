@@ -73,6 +73,9 @@ internal static class ReleaseErrors
             $"the archive of {release} is not here whole: {offset} bytes are",
             "ask GetUpload, upload the rest, and stage again").With("offset", offset.ToString(CultureInfo.InvariantCulture)));
 
+    public static OperatorException TooManyUploads(int most) => Refused(
+        StatusCode.ResourceExhausted, "TOO_MANY_UPLOADS", $"{most} uploads are being received on this host already", "wait until one has ended, then go on");
+
     public static OperatorException DiskFull(string what, Exception? cause = null) => Refused(
         StatusCode.ResourceExhausted, "DISK_FULL", what, "prune old releases or free space, then try again", cause);
 

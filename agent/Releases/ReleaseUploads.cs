@@ -11,6 +11,9 @@ internal sealed partial class ReleaseUploads(
     /// <summary>Uploads that nobody went on with for this long are deleted when the agent starts.</summary>
     public static readonly TimeSpan KeptFor = TimeSpan.FromDays(7);
 
+    /// <summary>How many may be received at once: each takes a piece or two of memory, and a descriptor.</summary>
+    public const int Most = 16;
+
     private readonly Lock gate = new();
     private readonly Dictionary<(AppName App, Sha256Digest Digest), ReleaseUpload?> active = [];
 
@@ -36,7 +39,7 @@ internal sealed partial class ReleaseUploads(
     /// <param name="totalBytes">Its size.</param>
     /// <param name="offset">Of the first byte that will come.</param>
     /// <param name="cancellation">Ends the reading of what is here already.</param>
-    /// <exception cref="OperatorException">UPLOAD_IN_PROGRESS, OFFSET_MISMATCH, ARCHIVE_TOO_LARGE or DISK_FULL.</exception>
+    /// <exception cref="OperatorException">UPLOAD_IN_PROGRESS, TOO_MANY_UPLOADS, OFFSET_MISMATCH, ARCHIVE_TOO_LARGE or DISK_FULL.</exception>
     public async Task<ReleaseUpload> BeginAsync(
         AppName app, Sha256Digest digest, long totalBytes, long offset, CancellationToken cancellation)
     {
@@ -44,7 +47,9 @@ internal sealed partial class ReleaseUploads(
             throw ReleaseErrors.TooLarge($"the archive has {totalBytes} bytes; {limits.ArchiveBytes} are allowed");
         lock (gate)
         {
-            if (!active.TryAdd((app, digest), null)) throw ReleaseErrors.UploadInProgress(digest);
+            if (active.ContainsKey((app, digest))) throw ReleaseErrors.UploadInProgress(digest);
+            if (active.Count >= Most) throw ReleaseErrors.TooManyUploads(Most);
+            active.Add((app, digest), null);
         }
 
         try

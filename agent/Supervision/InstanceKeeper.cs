@@ -53,7 +53,15 @@ internal static partial class InstanceKeeper
             return 1;
         }
 
-        await AnswerAsync(new KeeperAnswer { Started = kept });
+        try
+        {
+            await AnswerAsync(new KeeperAnswer { Started = kept });
+        }
+        catch (IOException)
+        {
+            // The agent died meanwhile; the next one finds what runs by the file.
+        }
+
         LeaveStandardStreams();
         var output = Task.WhenAll(
             PumpAsync(release.StandardOutput, log, isError: false),

@@ -80,6 +80,33 @@ public class KilledAgentTests
     }
 
     [Test]
+    [CancelAfter(180_000)]
+    public async Task A_start_whose_agent_is_killed_when_its_release_runs_has_succeeded_and_so_has_the_same_call_again(CancellationToken cancellation)
+    {
+        await using var agent = await LoneAgent.StartAsync(cancellation);
+        var (archive, release) = await agent.BuildAsync("1.0.0", cancellation);
+        await agent.Client.StageAsync("demo", release, archive, cancellation);
+        var kept = Path.Combine(agent.Host.Data, "apps", "demo", "main", "instance.json");
+        var request = new StartRequest { Operation = AgentClient.NewOperation("killed/start"), App = "demo", Slot = "main", Release = release, Spec = agent.Spec };
+        using (var start = agent.Client.Instances.Start(request, cancellationToken: cancellation))
+        {
+            await Eventually.TrueAsync(() => Task.FromResult(File.Exists(kept)), "its keeper has written what runs", cancellation);
+            await agent.Host.KillAgentAsync();
+        }
+
+        await agent.Host.StartAgentAsync(cancellation);
+        var instance = (await agent.Client.Hosts.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation)).Instances.Single();
+        var operation = await agent.Client.Operations.GetOperationAsync(new GetOperationRequest { Id = "killed/start" }, cancellationToken: cancellation);
+        var again = await AgentClient.ResultAsync(agent.Client.Instances.Start(request, cancellationToken: cancellation), cancellation);
+
+        Assert.That(operation.State, Is.EqualTo(OperationState.Succeeded));
+        Assert.That(operation.Result.Start.Pid, Is.EqualTo(instance.Pid).And.Not.Zero);
+        Assert.That(again, Is.EqualTo(operation.Result), "the first call's result");
+        await Eventually.TrueAsync(() => agent.ServesAsync(cancellation), "it serves", cancellation);
+        Assert.That(agent.Host.Agent.Output, Does.Not.Contain("its keeper is gone"));
+    }
+
+    [Test]
     [CancelAfter(120_000)]
     public async Task Two_uploads_and_two_stages_of_one_release_at_once_come_to_one_release(CancellationToken cancellation)
     {

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Decant.Agent.Api;
 using Decant.Agent.Configuration;
+using Decant.Agent.Hosting;
 using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.State;
@@ -25,7 +26,11 @@ internal sealed class ServedApi : IAsyncDisposable
         database = AgentDatabase.Open(directory["agent.db"]);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(directory["agent.sock"], l => l.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(k =>
+        {
+            k.ListenUnixSocket(directory["agent.sock"], l => l.Protocols = HttpProtocols.Http2);
+            ListenerLimits.Set(k.Limits);
+        });
         builder.Services.AddGrpc(g => g.Interceptors.Add<ErrorInterceptor>());
         builder.Services
             .AddSingleton(new AgentIdentity("web1", DateTimeOffset.UtcNow))
@@ -36,6 +41,7 @@ internal sealed class ServedApi : IAsyncDisposable
             .AddSingleton(p => p.GetRequiredService<LeaseStore>().Open(TimeProvider.System))
             .AddSingleton<OperationRunner>()
             .AddSingleton<EarlierOperations>()
+            .AddSingleton<OperationFollowers>()
             .AddSingleton<OperationCalls>();
         services(builder.Services);
         app = builder.Build();
@@ -44,6 +50,7 @@ internal sealed class ServedApi : IAsyncDisposable
         {
             HttpHandler = new SocketsHttpHandler
             {
+                EnableMultipleHttp2Connections = true,
                 ConnectCallback = async (_, cancellation) =>
                 {
                     var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

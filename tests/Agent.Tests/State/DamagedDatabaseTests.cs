@@ -106,6 +106,31 @@ internal sealed class DamagedDatabaseTests
     }
 
     [Test]
+    public void A_database_from_before_there_were_sums_gets_them()
+    {
+        CopyWhole();
+        using (var database = Open())
+        {
+            database.Use(d =>
+            {
+                d.UserVersion = 0;
+                d.Checkpoint();
+                return true;
+            });
+        }
+
+        File.Delete(directory["agent.sums"]);
+        using (var database = Open())
+        {
+            Assert.That(database.Fault, Is.Null);
+            Assert.That(new OperationJournal(database, 1000).Find(OperationId.Parse("op-39")), Is.Not.Null);
+        }
+
+        Flip(directory["agent.db"], 100_000, new Random(10));
+        AssertFound(StateFaultKind.Damaged, "from then on");
+    }
+
+    [Test]
     public void What_was_kept_aside_is_not_forgotten_by_the_next_start()
     {
         CopyWhole();
