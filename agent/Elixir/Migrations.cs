@@ -108,13 +108,13 @@ internal sealed class Migrations
         StatusCode.Aborted,
         "MIGRATION_FAILED",
         $"the migration of {target.Key.App} {target.Release.Id.Version} failed with exit code {end.ExitCode}; its last lines:\n{end.TailText(10)}",
-        "no instance was touched; look at the database (a migration that failed may be half done), then mend the release and deploy again");
+        "look at the database (a migration that failed may be half done), then mend what it says and run it again");
 
     private static OperatorError TimedOut(ReleaseInSlot target, TimeSpan timeout, CommandEnd end) => new(
         StatusCode.DeadlineExceeded,
         "MIGRATION_TIMEOUT",
         $"the migration of {target.Key.App} {target.Release.Id.Version} did not end within {timeout.TotalSeconds:0.###} s and was killed; its last lines:\n{end.TailText(10)}",
-        "no instance was touched; look at the database for locks and half-done work, then raise migrations.timeout or mend the migration");
+        "look at the database for locks and half-done work, then raise migrations.timeout or mend the migration");
 
     private static OperatorError StillRuns(ReleaseInSlot target, ProcessIdentity left) => new(
         StatusCode.FailedPrecondition,

@@ -34,6 +34,10 @@ internal static class DeployCommands
         HelpName = "VERSION",
     };
 
+    private static readonly Option<bool> Down = new("--down-migration") { Description = "When every host is back, run the manifest's migrations.down, once, from the release gone back from" };
+
+    private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Show the plan, and touch nothing" };
+
     public static Command CreatePlan(CommandSession session)
     {
         var command = new OperatorCommand(
@@ -43,9 +47,7 @@ internal static class DeployCommands
             async used =>
             {
                 var request = await RequestAsync(parsed, used, cancellation);
-                var plan = await session.Deployments(_ => { }).PlanAsync(request, cancellation);
-                if (CommandSession.IsJson(parsed)) session.Terminal.Json(DeploymentEventJson.Write(plan));
-                else foreach (var line in PlanText.Of(plan)) session.Terminal.Line(line);
+                Show(session, parsed, await session.Deployments(_ => { }).PlanAsync(request, cancellation));
                 return ExitCode.Success;
             },
             cancellation));
@@ -85,14 +87,17 @@ internal static class DeployCommands
     {
         var command = new OperatorCommand(
             "rollback",
-            "Undo a deployment that did not end, or take every host back to its last good release (migrations are not undone)",
-            "decant rollback --to 1.4.1") { To };
+            "Undo a deployment that did not end, or take every host back to its last good release (migrations are not undone unless asked for)",
+            "decant rollback --to 1.4.1") { To, Down, DryRun };
         command.SetAction((parsed, cancellation) => session.WithManifestAsync(
             parsed,
-            used =>
+            async used =>
             {
                 var version = parsed.GetValue(To) is { } text ? ReadVersion(text) : null;
-                return RunAsync(session, parsed, (service, stop) => service.RollbackAsync(new RollbackRequest(used.Source, used.Manifest, version), stop));
+                var request = new RollbackRequest(used.Source, used.Manifest, version, parsed.GetValue(Down));
+                if (!parsed.GetValue(DryRun)) return await RunAsync(session, parsed, (service, stop) => service.RollbackAsync(request, stop));
+                Show(session, parsed, await session.Deployments(_ => { }).PlanRollbackAsync(request, cancellation));
+                return ExitCode.Success;
             },
             cancellation));
         return command;
@@ -134,6 +139,12 @@ internal static class DeployCommands
 
     private static IReadOnlyList<HostName>? ReadHosts(string? text, DeploymentManifest manifest)
         => text is null ? null : [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).SelectMany(name => CommandSession.Choose(manifest, name)).Select(h => h.Name)];
+
+    private static void Show(CommandSession session, ParseResult parsed, Plan plan)
+    {
+        if (CommandSession.IsJson(parsed)) session.Terminal.Json(DeploymentEventJson.Write(plan));
+        else foreach (var line in PlanText.Of(plan)) session.Terminal.Line(line);
+    }
 
     /// <summary>Runs what deploys, rolls back or goes on, with its display and Ctrl-C.</summary>
     public static async Task<ExitCode> RunAsync(

@@ -112,8 +112,10 @@ internal static class DeploymentEventJson
             ToJson(w.Moves),
             [.. w.Hosts.Select(h => new CutoverLine(h.Host.Value, ToJson(h.From), ToJson(h.To), h.Why, ToJson(h.Steps)))],
             ToJson(w.Gate)))],
+        [.. plan.Afterwards.Select(p => new PhaseLine(p.Name, ToJson(p.Steps)))],
         ToJson(plan.Completion),
-        [.. plan.Untouched.Select(u => new UntouchedLine(u.Host.Value, u.Why))]);
+        [.. plan.Untouched.Select(u => new UntouchedLine(u.Host.Value, u.Why))],
+        plan.Remark);
 
     private static IReadOnlyList<StepLine> ToJson(IEnumerable<Step> steps) => [.. steps.Select(s => new StepLine(s.Key, s.Verb, s.Host.Value, s.Describe()))];
 

@@ -101,8 +101,10 @@ internal sealed record PlanLine(
     ReleaseLine? Release,
     IReadOnlyList<PhaseLine> Preparation,
     IReadOnlyList<WaveLine> Waves,
+    IReadOnlyList<PhaseLine> Afterwards,
     IReadOnlyList<StepLine> Completion,
-    IReadOnlyList<UntouchedLine> Untouched);
+    IReadOnlyList<UntouchedLine> Untouched,
+    string? Remark);
 
 /// <summary>Steps that run together while the old release serves.</summary>
 internal sealed record PhaseLine(string Name, IReadOnlyList<StepLine> Steps);

@@ -119,6 +119,14 @@ internal sealed class DeploymentExecutor
             if (wave.Gate is { } gate && await PassAsync(gate) is { } held) return held;
         }
 
+        foreach (var phase in run.Plan.Afterwards)
+        {
+            var failed = await TogetherAsync(new PlanStage(PlanStageKind.Completion, phase.Name, 0, false), phase.Steps);
+            failures.AddRange(failed);
+            if (failed.Count > 0) return DeploymentStatus.FailedPartly;
+            if (IsStopped || steps.Fault is not null) return Interrupted();
+        }
+
         var completion = new PlanStage(PlanStageKind.Completion, "completion", 0, false);
         if (run.Plan.Completion.Count > 0) warnings.AddRange(await TogetherAsync(completion, run.Plan.Completion));
         return DeploymentStatus.Succeeded;

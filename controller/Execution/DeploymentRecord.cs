@@ -25,6 +25,7 @@ namespace Decant.Controller.Execution;
 /// <param name="Cutovers">What each host ran before the first attempt, and what it was to run.</param>
 /// <param name="Only">The hosts that it was asked for; null: all of the manifest.</param>
 /// <param name="Canary">How far its canaries have got; null: it has none.</param>
+/// <param name="DownFrom">Of a rollback: the release whose down-migration ends it; null: none does.</param>
 internal sealed record DeploymentRecord(
     DeploymentId Id,
     AppName App,
@@ -43,7 +44,8 @@ internal sealed record DeploymentRecord(
     ControllerProcess Holder,
     IReadOnlyList<PlannedCutover> Cutovers,
     IReadOnlyList<HostName>? Only = null,
-    CanaryProgress? Canary = null)
+    CanaryProgress? Canary = null,
+    ReleaseId? DownFrom = null)
 {
     /// <summary>The part that is planned when it goes on.</summary>
     public DeploymentScope Scope => new(Only?.ToHashSet(), Canary);

@@ -28,7 +28,8 @@ internal sealed record DeployRequest(
 /// <param name="Source">The manifest's text, kept with the deployment.</param>
 /// <param name="Manifest">The same, read.</param>
 /// <param name="To">Version that every host goes to; null: see <see cref="WayBack"/>.</param>
-internal sealed record RollbackRequest(ManifestSource Source, DeploymentManifest Manifest, ReleaseVersion? To);
+/// <param name="Down">Run the manifest's down-migration when every host is back.</param>
+internal sealed record RollbackRequest(ManifestSource Source, DeploymentManifest Manifest, ReleaseVersion? To, bool Down = false);
 
 /// <summary>What is not as it should be is to be made so.</summary>
 /// <param name="Source">The manifest's text, kept with the deployment.</param>

@@ -56,15 +56,13 @@ internal sealed class DeploymentService(
         var fleet = fleets(null);
         var id = DeploymentIds.New(time, random);
         await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, [], $"rolling {manifest.App} back", id, stop.Stop);
-        var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
-        var last = journal.List(manifest.App, 1) is [var newest] ? newest : null;
-        var result = request.To is null
-            ? WayBack.Plan(manifest, survey, last, last is null ? [] : journal.StepsOf(last.Id))
-            : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey));
-        var plan = PlanOf(result);
-        if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
-        return await BeginAsync(lease, fleet, id, manifest, request.Source, null, plan, survey, stop);
+        var (plan, survey, from) = await PlanBackAsync(request, stop.Stop);
+        return await BeginAsync(lease, fleet, id, manifest, request.Source, null, plan, survey, stop, downFrom: from);
     }
+
+    /// <summary>What a rollback would do; touches nothing.</summary>
+    /// <exception cref="OperatorException">As <see cref="RollbackAsync"/>.</exception>
+    public async Task<Plan> PlanRollbackAsync(RollbackRequest request, CancellationToken cancellation) => (await PlanBackAsync(request, cancellation)).Plan;
 
     /// <summary>What a repair would do; touches nothing.</summary>
     /// <exception cref="OperatorException">The archive of the release that should run cannot be read.</exception>
@@ -146,6 +144,7 @@ internal sealed class DeploymentService(
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
         var plan = EarlierAttempts.WithoutRepeatedMigration(
             PutBack.AddTo(PlanAgain(record, manifest, survey, time.GetUtcNow()), manifest, survey, earlier), steps, manifest);
+        if (record.DownFrom is { } from && !steps.Any(s => s is { Verb: "migrate-down", End.Succeeded: true })) plan = DownMigration.AddTo(plan, manifest, survey, from);
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
         journal.Update(id, r => r with
         {
@@ -172,7 +171,8 @@ internal sealed class DeploymentService(
         Plan plan,
         FleetSurvey survey,
         StopSignal stop,
-        IReadOnlyList<HostName>? only = null)
+        IReadOnlyList<HostName>? only = null,
+        ReleaseId? downFrom = null)
     {
         var cutovers = Cutovers(plan, manifest, survey, []);
         var run = new DeploymentRun(id, 1, manifest, plan, false, Before(cutovers, manifest, survey), []);
@@ -195,7 +195,8 @@ internal sealed class DeploymentService(
             ControllerProcess.Current(),
             cutovers,
             only,
-            CanariesOf(plan, known: null)));
+            CanariesOf(plan, known: null),
+            downFrom));
         return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
     }
 
@@ -222,6 +223,20 @@ internal sealed class DeploymentService(
         if (journal.List(manifest.App, 1) is [{ } last])
             plan = PutBack.AddTo(plan, manifest, survey, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
         return (plan, survey);
+    }
+
+    private async Task<(Plan Plan, FleetSurvey Survey, ReleaseId? DownFrom)> PlanBackAsync(RollbackRequest request, CancellationToken cancellation)
+    {
+        var manifest = request.Manifest;
+        var survey = await SurveyAsync(fleets(null), manifest, [], cancellation);
+        var last = journal.List(manifest.App, 1) is [var newest] ? newest : null;
+        var plan = PlanOf(request.To is null
+            ? WayBack.Plan(manifest, survey, last, last is null ? [] : journal.StepsOf(last.Id))
+            : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey)));
+        if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
+        if (!request.Down) return (plan, survey, null);
+        var from = DownMigration.From(plan, manifest, last);
+        return (DownMigration.AddTo(plan, manifest, survey, from), survey, from);
     }
 
     private async Task<(RepairProposal Proposal, FleetSurvey Survey, ArchiveFile? Archive)> ProposeAsync(DeploymentManifest manifest, CancellationToken cancellation)

@@ -43,6 +43,7 @@ internal static class JournalDocument
         ["canary"] = record.Canary is { } canary
             ? new BsonDocument { ["hosts"] = new BsonArray(canary.Canaries.Select(h => new BsonValue(h.Value))), ["promoted"] = canary.Promoted }
             : BsonValue.Null,
+        ["down"] = FromRelease(record.DownFrom),
     };
 
     public static DeploymentRecord ToDeployment(BsonDocument document) => new(
@@ -64,7 +65,8 @@ internal static class JournalDocument
         [.. document["cutovers"].AsArray.Select(c => new PlannedCutover(
             HostName.Parse(c["host"]), ToRelease(c["from"]), ToRelease(c["to"]), ToSlot(c["slot"])))],
         document["only"].IsNull ? null : ToHosts(document["only"]),
-        document["canary"].IsNull ? null : new CanaryProgress(ToHosts(document["canary"]["hosts"]), document["canary"]["promoted"]));
+        document["canary"].IsNull ? null : new CanaryProgress(ToHosts(document["canary"]["hosts"]), document["canary"]["promoted"]),
+        ToRelease(document["down"]));
 
     public static BsonDocument From(StepRecord step) => new()
     {

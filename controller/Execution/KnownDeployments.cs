@@ -55,7 +55,7 @@ internal static class KnownDeployments
             PlanIntent.Repair => $"repair {record.App}",
             _ => $"roll {record.App} back",
         };
-        var last = steps.LastOrDefault();
+        var last = steps.Count > 0 ? steps[^1] : null;
         var at = last switch
         {
             null => "before its first step",

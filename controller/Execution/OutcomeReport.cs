@@ -33,7 +33,7 @@ internal sealed class OutcomeReport(
 
     private IEnumerable<string> Sentences(List<HostStanding> hosts) => status switch
     {
-        DeploymentStatus.Succeeded => [Succeeded(hosts), .. PassedOver(hosts), .. warnings.Select(w => $"Not done: {Why(w)}.")],
+        DeploymentStatus.Succeeded => [Succeeded(hosts), .. PassedOver(hosts), Schema, .. warnings.Select(w => $"Not done: {Why(w)}.")],
         DeploymentStatus.NothingToDo => [$"{What} runs on every host already: nothing to do."],
         DeploymentStatus.FailedUntouched => [FirstFailure, "No instance was touched: every host keeps serving what it served.", Migration],
         DeploymentStatus.RolledBack => [FirstFailure, $"{Count(hosts.Count(h => h.Position == HostPosition.RolledBack))} rolled back: every host runs what it ran before.", Migration],
@@ -58,6 +58,14 @@ internal sealed class OutcomeReport(
 
     private static IEnumerable<string> Left(List<HostStanding> hosts)
         => hosts.Where(h => h.Position is not HostPosition.Untouched).Select(h => $"{h.Host}: {h.Detail}.");
+
+    /// <summary>What became of the database in a rollback.</summary>
+    private string Schema => run.Plan switch
+    {
+        { Afterwards: [{ Steps: [MigrateDownStep down] }] } => $"The down-migration was run from {down.Release.Version} on {down.Host}.",
+        { Remark: { Length: > 0 } remark } => $"{char.ToUpperInvariant(remark[0])}{remark[1..]}.",
+        _ => "",
+    };
 
     /// <summary>Which release serves where.</summary>
     private static string Serving(List<HostStanding> hosts)
@@ -90,6 +98,8 @@ internal sealed class OutcomeReport(
         DeploymentStatus.FailedPartly when fault is not null => $"make room for or repair the journal, then `{Resume}`",
         DeploymentStatus.FailedPartly when run.Plan.Intent == PlanIntent.Repair
             => $"see to the hosts named, then `decant repair` looks again at what is there; `decant show {run.Id}` has each step",
+        DeploymentStatus.FailedPartly when failures is [{ Run.Step: MigrateDownStep }, ..]
+            => $"every host is back; look at the database (the down-migration may be half done), mend what it says, then `{Resume}` runs it again",
         DeploymentStatus.FailedPartly when run.Plan.Intent == PlanIntent.Rollback
             => $"see to the hosts named (`decant logs HOST`), then `{Resume}` goes on; the hosts that serve were left alone, and `decant show {run.Id}` has each step",
         DeploymentStatus.FailedPartly => $"see to the hosts named, then `{Resume}` tries again, or `decant rollback` takes back the hosts that were touched; `decant show {run.Id}` has each step",

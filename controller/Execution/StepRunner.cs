@@ -111,7 +111,7 @@ internal sealed class StepRunner(
                 case StepOutcome.Succeeded done:
                     return new StepEnd(StepState.Succeeded, done.Detail, done.Unchanged, null, []);
                 // The agent died in the middle and says so. The work of a step is safe to repeat, except for a migration's.
-                case StepOutcome.Failed { Error.Reason: "OPERATION_INTERRUPTED" } interrupted when run.Step is not MigrateStep && repetition < MostRepetitions:
+                case StepOutcome.Failed { Error.Reason: "OPERATION_INTERRUPTED" } interrupted when run.Step is not (MigrateStep or MigrateDownStep) && repetition < MostRepetitions:
                     operation = DeploymentIds.Operation(deployment, attempt, run.Step, run.IsRollback, isPutBack, ++repetition);
                     events.Tell((at, id) => new StepRetried(at, id, run, TimeSpan.Zero, interrupted.Error));
                     if (!await lease.MayBeginAsync(Shown(run))) return new StepEnd(StepState.Failed, "", false, interrupted.Error, interrupted.Tail);

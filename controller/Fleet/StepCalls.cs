@@ -40,6 +40,18 @@ internal static class StepCalls
                     Timeout = Duration.FromTimeSpan(s.Migration.Timeout),
                 },
                 cancellationToken: cancellation),
+            MigrateDownStep s => new Instances.InstancesClient(channel).Migrate(
+                new MigrateRequest
+                {
+                    Operation = operation,
+                    App = s.App.Value,
+                    Slot = s.At.Slot.Name.Value,
+                    Release = Of(s.Release),
+                    Spec = Of(s.At.Slot),
+                    Expression = s.Expression,
+                    Timeout = Duration.FromTimeSpan(s.Timeout),
+                },
+                cancellationToken: cancellation),
             DrainStep s => new Decant.V1.Balancers.BalancersClient(channel).Drain(
                 new DrainRequest
                 {

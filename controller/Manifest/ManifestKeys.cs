@@ -12,7 +12,7 @@ internal static class ManifestKeys
     public static readonly IReadOnlyList<string> OneOfSlots = ["port", "node", "distribution", "env"];
     public static readonly IReadOnlyList<string> Health = ["http", "tcp", "rpc", "interval", "start_interval", "timeout", "rise", "fall"];
     public static readonly IReadOnlyList<string> Http = ["path", "status", "body", "host"];
-    public static readonly IReadOnlyList<string> Migrations = ["run", "host", "timeout"];
+    public static readonly IReadOnlyList<string> Migrations = ["run", "down", "host", "timeout"];
     public static readonly IReadOnlyList<string> Releases = ["keep"];
 
     public static readonly IReadOnlyList<string> Strategy =

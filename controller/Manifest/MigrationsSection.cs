@@ -7,6 +7,7 @@ namespace Decant.Controller.Manifest;
 internal static class MigrationsSection
 {
     private const string Example = "run: Shop.Release.migrate()";
+    private const string DownExample = "down: Shop.Release.rollback(20260301)";
 
     /// <summary>The part <c>migrations</c>; null when there is none.</summary>
     public static MigrationPolicy? Read(ManifestSection? section, IReadOnlyList<ManifestHost> hosts)
@@ -14,9 +15,10 @@ internal static class MigrationsSection
         if (section is null) return null;
         var expression = section.Expression("run", Example);
         if (!section.Has("run")) section.Refuse("run", "is missing", $"write {Example}, or remove `migrations`");
+        var down = section.Expression("down", DownExample);
         var host = Host(section, hosts);
         var timeout = section.Duration("timeout", ManifestDefaults.MigrationTimeout);
-        return expression is null || host is null ? null : new MigrationPolicy(expression, host, timeout);
+        return expression is null || host is null ? null : new MigrationPolicy(expression, host, timeout, down);
     }
 
     private static HostName? Host(ManifestSection section, IReadOnlyList<ManifestHost> hosts)

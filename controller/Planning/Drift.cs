@@ -1,4 +1,3 @@
-using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 
 namespace Decant.Controller.Planning;

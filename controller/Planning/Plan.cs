@@ -21,6 +21,12 @@ public sealed record Plan(
     IReadOnlyList<Step> Completion,
     IReadOnlyList<UntouchedHost> Untouched)
 {
+    /// <summary>Done after the last wave, kind by kind, when every host got there; what fails here makes the deployment fail.</summary>
+    public IReadOnlyList<PlanPhase> Afterwards { get; init; } = [];
+
+    /// <summary>What somebody who reads the plan has to know beside its steps; null: nothing.</summary>
+    public string? Remark { get; init; }
+
     /// <summary>Nothing has to be done.</summary>
     public bool IsEmpty => Waves.Count == 0;
 }

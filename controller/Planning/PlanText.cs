@@ -14,7 +14,7 @@ public static class PlanText
     public static IEnumerable<string> Of(Plan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return [Header(plan), .. Preparation(plan), .. plan.Waves.SelectMany(w => WaveLines(w, plan)), .. Untouched(plan), .. Completion(plan)];
+        return [Header(plan), .. Preparation(plan), .. plan.Waves.SelectMany(w => WaveLines(w, plan)), .. Afterwards(plan), .. Untouched(plan), .. Completion(plan), .. Remark(plan)];
     }
 
     private static string Header(Plan plan)
@@ -73,6 +73,17 @@ public static class PlanText
             System.Globalization.CultureInfo.InvariantCulture,
             $"watch {Names(gate.Canaries.Select(c => c.Name))} for {DurationText.Format(policy.Bake)} (at most {tolerance.ErrorPoints} % more errors and {tolerance.Slowdown} times the response time of the rest), then {promote}");
     }
+
+    private static IEnumerable<string> Afterwards(Plan plan)
+    {
+        if (plan.Afterwards.Count == 0) yield break;
+        yield return "";
+        yield return "then, when every host is back";
+        foreach (var down in plan.Afterwards.SelectMany(p => p.Steps).OfType<MigrateDownStep>())
+            yield return $"  {down.Verb} once, on {down.Host}, from {down.Release}: {OneLine(down.Expression)} (at most {DurationText.Format(down.Timeout)})";
+    }
+
+    private static IEnumerable<string> Remark(Plan plan) => plan is { Remark: { } remark, IsEmpty: false } ? ["", remark] : [];
 
     private static IEnumerable<string> Untouched(Plan plan)
     {

@@ -67,7 +67,7 @@ internal sealed class RepairPlanning
     }
 
     /// <summary>Why nothing is planned for a host that has something to mend; null: it is planned.</summary>
-    private string? WhyNot(ManifestHost host, IReadOnlyList<Finding> own)
+    private string? WhyNot(ManifestHost host, List<Finding> own)
     {
         if (fleet.Hosts.GetValueOrDefault(host.Name) is not HostObservation.Seen seen) return "its agent does not answer";
         if (own.Count == 0) return null;
@@ -91,7 +91,7 @@ internal sealed class RepairPlanning
         left.AddRange(own.Select(f => f with { Mend = instead }));
     }
 
-    private HostMend Mend(ManifestHost host, IReadOnlyList<Finding> own)
+    private HostMend Mend(ManifestHost host, List<Finding> own)
     {
         var seen = (HostObservation.Seen)fleet.Hosts[host.Name];
         var wanted = intended.On(host.Name)!;

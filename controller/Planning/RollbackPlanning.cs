@@ -87,6 +87,9 @@ internal static class RollbackPlanning
     private static Plan PlanOf(DeploymentManifest manifest, IReadOnlyList<Wave> waves, IReadOnlyList<UntouchedHost> untouched)
     {
         var targets = waves.SelectMany(w => w.Hosts).Select(c => c.To).Distinct().ToList();
-        return new Plan(manifest.App, PlanIntent.Rollback, targets.Count == 1 ? targets[0] : null, [], waves, [], untouched);
+        return new Plan(manifest.App, PlanIntent.Rollback, targets.Count == 1 ? targets[0] : null, [], waves, [], untouched)
+        {
+            Remark = manifest.Migrations is null ? null : "migrations are not undone: the database stays as it is",
+        };
     }
 }

@@ -138,7 +138,7 @@ internal sealed class AgentHost : IAsyncDisposable
         var time = TimeProvider.System;
         Database = AgentDatabase.Open(System.IO.Path.Combine(Configuration.DataDirectory, "agent.db"));
         Store = new InstanceStore(Database);
-        Releases = DemoReleases.Open(new ReleaseUse(Store));
+        Releases = DemoReleases.Open(new ReleaseUse(Store, DemoReleases.Directories));
         Directories = new AppDirectories(Configuration.DataDirectory);
         Cookies = new Cookies(Directories);
         Environment = new SlotEnvironment(Configuration, Directories, Cookies);

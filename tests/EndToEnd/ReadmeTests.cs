@@ -166,7 +166,7 @@ public partial class ReadmeTests
         }
         else
         {
-            if (line.StartsWith("decant rollback --to", StringComparison.Ordinal)) await DeployAsync(shell, "1.4.2", cancellation);
+            if (line.StartsWith("decant rollback --", StringComparison.Ordinal)) await DeployAsync(shell, "1.4.2", cancellation);
             var result = await shell.RunAsync(own, cancellation);
             Assert.That(result.ExitCode, Is.Zero, $"{line}\n{result.Everything}\n{fleet.AgentLogs()}");
         }

@@ -2,6 +2,7 @@ using CsCheck;
 using Decant.Agent.Elixir;
 using Decant.Agent.Health;
 using Decant.Agent.Instances;
+using Decant.Agent.Releases;
 using Decant.Agent.State;
 using Decant.Agent.Tests.Releases;
 using Decant.Names;
@@ -81,8 +82,10 @@ public class InstanceStoreTests
         using var directory = new TemporaryDirectory();
         using var database = AgentDatabase.Open(directory["agent.db"]);
         var store = new InstanceStore(database);
-        var use = new ReleaseUse(store);
+        var directories = new ReleaseDirectories(directory["data"]);
+        var use = new ReleaseUse(store, directories);
         var ids = Enumerable.Range(1, 3).Select(n => FakeRelease.IdOf([(byte)n], $"{n}.0.0")).ToList();
+        foreach (var id in ids) Directory.CreateDirectory(directories.Tree(DemoReleases.App, id));
         foreach (var (id, hour) in ids.Select((id, hour) => (id, hour))) store.MarkKnownGood(DemoReleases.App, id, DateTimeOffset.UnixEpoch.AddHours(hour));
         var record = new InstanceRecord(
             AgentHost.Key("main"), true, ids[2], new SlotSpec(4000, NodeName.Parse("shop@localhost"), true, new Dictionary<string, string>()), null, null, 0, null);

@@ -1,7 +1,6 @@
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
 using Decant.Controller.Planning;
-using Decant.Names;
 
 namespace Decant.Controller.Tests.Execution;
 

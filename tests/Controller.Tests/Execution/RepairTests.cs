@@ -171,14 +171,6 @@ public class RepairTests
         var simulation = new Simulation(seed, faults: (step, operation) => faults is null || !isDeployed ? Fault.None : faults(step, operation));
         simulation.Deploy();
         isDeployed = true;
-        // Ids sort by the second in which a deployment began.
-        simulation.Turns.Run(Later());
         return simulation;
-
-        async Task<bool> Later()
-        {
-            await Task.Delay(TimeSpan.FromSeconds(2), simulation.Turns);
-            return true;
-        }
     }
 }

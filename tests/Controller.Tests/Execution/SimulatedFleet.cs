@@ -150,6 +150,10 @@ internal sealed class SimulatedFleet : IFleet
                 if (Done.Any(d => d.EndsWith("/migrate", StringComparison.Ordinal))) Violations.Add("migrated twice");
                 if (Done.Any(d => d.Contains("/drain", StringComparison.Ordinal) || d.EndsWith("/stop", StringComparison.Ordinal))) Violations.Add("migrated after a cutover began");
                 break;
+            case MigrateDownStep down:
+                if (Done.Any(d => d.EndsWith("/migrate-down", StringComparison.Ordinal))) Violations.Add("migrated down twice");
+                if (hosts.Values.SelectMany(h => h.Instances.Values).Any(i => i.Release == down.Release)) Violations.Add("migrated down under a release that runs");
+                break;
             case DrainStep drain:
                 var seat = drain.TakesOut.Single();
                 if (members.Count(m => m.Key.Balancer == seat.Balancer && m.Key != seat && IsUp(m.Key)) < drain.MinOthersUp) return Failed(step, "TOO_FEW_IN_ROTATION");

@@ -66,10 +66,10 @@ internal sealed class Simulation : IDisposable
 
     public DeploymentOutcome Abort(DeploymentId id) => Turns.Run(Service.AbortAsync(Journal.Find(id)!, Manifest, new StopSignal()));
 
-    public DeploymentOutcome Rollback(StopSignal? stop = null) => Turns.Run(Service.RollbackAsync(
-        new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null), stop ?? new StopSignal()));
+    public DeploymentOutcome Rollback(StopSignal? stop = null, bool down = false) => Later().Turns.Run(Service.RollbackAsync(
+        new RollbackRequest(new ManifestSource("decant.yml", ""), Manifest, null, down), stop ?? new StopSignal()));
 
-    public (DeploymentOutcome Outcome, IReadOnlyList<Finding> Left) Repair(StopSignal? stop = null, Plan? agreed = null) => Turns.Run(Service.RepairAsync(
+    public (DeploymentOutcome Outcome, IReadOnlyList<Finding> Left) Repair(StopSignal? stop = null, Plan? agreed = null) => Later().Turns.Run(Service.RepairAsync(
         new RepairRequest(new ManifestSource("decant.yml", ""), Manifest, agreed), stop ?? new StopSignal()));
 
     public RepairProposal ProposeRepair() => Turns.Run(Service.ProposeRepairAsync(Manifest, CancellationToken.None));
@@ -78,6 +78,19 @@ internal sealed class Simulation : IDisposable
     {
         database.Dispose();
         Directory.Delete(directory, recursive: true);
+    }
+
+    /// <summary>A second goes by: ids of deployments sort by the second in which they began.</summary>
+    private Simulation Later()
+    {
+        Turns.Run(WaitAsync());
+        return this;
+
+        async Task<bool> WaitAsync()
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), Turns);
+            return true;
+        }
     }
 
     private void Heard(DeploymentEvent item)
@@ -103,7 +116,7 @@ internal sealed class Simulation : IDisposable
             [.. new[] { "edge1", "edge2" }.Select(b => new ManifestBalancer(
                 HostName.Parse(b), AgentAddress.Parse($"unix:/{b}"), BalancerName.Parse("haproxy"), MemberName.Parse("shop"), slots.Count > 1 ? "{host}-{slot}" : "{host}"))],
             new HealthPolicy(new HealthProbe.Tcp(), second, second, second, 2, 3),
-            new MigrationPolicy("Shop.Release.migrate()", names[0], second),
+            new MigrationPolicy("Shop.Release.migrate()", names[0], second, "Shop.Release.rollback(1)"),
             new DeploymentStrategy(
                 kind, new HostShare.Count(batch), new HostShare.Count(0), second, second, second, second, second, second, second * 600, budget, autoRollback, canary),
             5);

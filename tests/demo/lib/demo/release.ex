@@ -1,5 +1,5 @@
 defmodule Demo.Release do
-  @moduledoc "What `bin/demo eval` runs: `Demo.Release.migrate()`."
+  @moduledoc "What `bin/demo eval` runs: `Demo.Release.migrate()`, and `Demo.Release.rollback(20260301)`."
 
   alias Demo.{Database, Knobs}
 
@@ -11,6 +11,40 @@ defmodule Demo.Release do
      "CREATE TABLE IF NOT EXISTS customers (id INTEGER PRIMARY KEY, name TEXT)"},
     {20_260_401, "add a customer", "INSERT INTO customers (name) VALUES ('ann')"}
   ]
+
+  @undo %{
+    20_260_301 => "DROP TABLE customers",
+    20_260_401 => "DELETE FROM customers WHERE name = 'ann'"
+  }
+
+  @doc "Undoes the migrations from this version on that were applied, the latest first; every run is counted in rollback_runs."
+  def rollback(from) do
+    {:ok, _} = Application.ensure_all_started(:sqlite3)
+    Application.load(:demo)
+
+    Database.with_connection(fn connection ->
+      Database.query(connection, "CREATE TABLE IF NOT EXISTS rollback_runs (at TEXT, by TEXT)")
+
+      Database.query(
+        connection,
+        "INSERT INTO rollback_runs VALUES (datetime('now'), '#{Demo.version()}')"
+      )
+
+      done =
+        for {version} <- Database.query(connection, "SELECT version FROM schema_migrations"),
+            version >= from,
+            do: version
+
+      for version <- Enum.sort(done, :desc) do
+        IO.puts("undoing #{version}")
+        # Fails where this release does not know how: an older one has no migration of that version.
+        Database.query(connection, Map.fetch!(@undo, version))
+        Database.query(connection, "DELETE FROM schema_migrations WHERE version = #{version}")
+      end
+
+      IO.puts("undone")
+    end)
+  end
 
   @doc "Applies what is missing, in order; a second run finds nothing to do. Every run is counted in migration_runs."
   def migrate do
