@@ -25,7 +25,7 @@ internal sealed class LeasesService(AgentDatabase database, LeaseBook book, Earl
         database.ThrowIfReadOnly();
         var lease = book.Acquire(app, holder, duration, step);
         await earlier.AwaitAsync(lease, wait, context.CancellationToken);
-        return Shown(app);
+        return LeaseMapping.ToMessage(book.Renew(app, lease.Token, "", null));
     }
 
     /// <inheritdoc/>
@@ -36,8 +36,7 @@ internal sealed class LeasesService(AgentDatabase database, LeaseBook book, Earl
         var step = reader.Text("step", request.Step, 300);
         var deployment = reader.Optional<DeploymentId>("deployment_id", request.DeploymentId, DeploymentId.TryParse);
         reader.ThrowIfWrong();
-        book.Renew(app, token, step, deployment);
-        return Task.FromResult(Shown(app));
+        return Task.FromResult(LeaseMapping.ToMessage(book.Renew(app, token, step, deployment)));
     }
 
     /// <inheritdoc/>
@@ -81,8 +80,6 @@ internal sealed class LeasesService(AgentDatabase database, LeaseBook book, Earl
             responseStream,
             context);
     }
-
-    private V1.Lease Shown(AppName app) => LeaseMapping.ToMessage(book.List(app).Single());
 
     private static (AppName App, FencingToken Token) Named(RequestReader reader, string app, ulong token)
     {

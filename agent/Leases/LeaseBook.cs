@@ -54,12 +54,13 @@ internal sealed class LeaseBook
     /// <param name="step">What it does; empty: as before.</param>
     /// <param name="deployment">Null: as before.</param>
     /// <exception cref="OperatorException">LEASE_LOST.</exception>
-    public Lease Renew(AppName app, FencingToken token, string step, DeploymentId? deployment)
+    public LeaseView Renew(AppName app, FencingToken token, string step, DeploymentId? deployment)
     {
         lock (gate)
         {
-            var entry = entries.GetValueOrDefault(app);
-            return entry is { Page: { IsOver: false, Lease.Token: var its } } && its == token ? Seen(entry, step, deployment) : throw Lost(app, token);
+            if (entries.GetValueOrDefault(app) is not { Page: { IsOver: false, Lease.Token: var its } } entry || its != token) throw Lost(app, token);
+            Seen(entry, step, deployment);
+            return new LeaseView(entry.Page, RemainingOf(entry));
         }
     }
 
