@@ -113,6 +113,8 @@ internal sealed class DeploymentExecutor
 
         foreach (var wave in run.Plan.Waves)
         {
+            // Hosts that failed within the budget do not serve: others may be missed that could have been spared.
+            if (wave.Others.Count(h => !failedHosts.Contains(h)) < wave.MinOthers) return await FailAsync();
             await CutOverAsync(wave);
             if (failedHosts.Count > Budget) return await FailAsync();
             if (IsStopped || steps.Fault is not null) return Interrupted();

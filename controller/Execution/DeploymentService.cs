@@ -142,8 +142,7 @@ internal sealed class DeploymentService(
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
-        var plan = EarlierAttempts.WithoutRepeatedMigration(
-            PutBack.AddTo(PlanAgain(record, manifest, survey, time.GetUtcNow()), manifest, survey, earlier), steps, manifest);
+        var plan = EarlierAttempts.WithoutRepeatedMigration(PlanAgain(record, manifest, survey, earlier, time.GetUtcNow()), steps, manifest);
         if (record.DownFrom is { } from && !steps.Any(s => s is { Verb: "migrate-down", End.Succeeded: true })) plan = DownMigration.AddTo(plan, manifest, survey, from);
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
         journal.Update(id, r => r with
@@ -218,11 +217,11 @@ internal sealed class DeploymentService(
     {
         var manifest = request.Manifest;
         var survey = await SurveyAsync(fleet, manifest, LeavingHosts(manifest), cancellation);
-        var plan = PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, request.Release, ScopeOf(request)));
+        var scope = ScopeOf(request);
         // What an earlier deployment took out of rotation and never put back is put back by the next one.
         if (journal.List(manifest.App, 1) is [{ } last])
-            plan = PutBack.AddTo(plan, manifest, survey, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
-        return (plan, survey);
+            scope = PutBack.AddTo(scope, request.Release, manifest, survey, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
+        return (PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, request.Release, scope)), survey);
     }
 
     private async Task<(Plan Plan, FleetSurvey Survey, ReleaseId? DownFrom)> PlanBackAsync(RollbackRequest request, CancellationToken cancellation)
@@ -285,12 +284,12 @@ internal sealed class DeploymentService(
         var other => throw new InvalidOperationException($"manifest result {other} is not known"),
     };
 
-    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, DateTimeOffset now)
+    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, IReadOnlyList<TouchedEarlier> earlier, DateTimeOffset now)
     {
         if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
         return record.Intent switch
         {
-            PlanIntent.Deploy => PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, record.Scope)),
+            PlanIntent.Deploy => PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, PutBack.AddTo(record.Scope, record.Release!, manifest, survey, earlier))),
             PlanIntent.Repair => RepairAgain(record, manifest, survey, now),
             _ => PlanOf(WayBack.Finish(manifest, survey, record)),
         };

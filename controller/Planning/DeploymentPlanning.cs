@@ -12,6 +12,7 @@ internal static class DeploymentPlanning
         if (refusals.Count > 0) return new PlanResult.Refused(refusals);
 
         var changes = new List<HostChange>();
+        var leftOut = new List<HostChange>();
         var untouched = new List<UntouchedHost>();
         foreach (var (host, observation) in seen)
         {
@@ -19,12 +20,13 @@ internal static class DeploymentPlanning
             var target = view.TargetFor(release);
             if (scope.Only is { } only && !only.Contains(host.Name)) untouched.Add(new UntouchedHost(host.Name, "was not asked for", IsThere: false));
             else if (WhyChange(manifest, fleet, view, target, release) is { } why) changes.Add(new HostChange(view, target, release, why));
+            else if (scope.LeftOut.Contains(host.Name)) leftOut.Add(new HostChange(view, view.Active!.Slot, release, "first: was left out of rotation"));
             else untouched.Add(new UntouchedHost(host.Name, $"runs {release} already"));
         }
 
         if (Observed.Beside(manifest, seen, changes) is { Count: > 0 } beside) return new PlanResult.Refused(beside);
-        var planning = new WavePlanning(manifest, fleet, isRollback: false);
-        var waves = StrategyPlanning.Waves(manifest, planning, changes, scope.Canary);
+        var planning = new WavePlanning(manifest, fleet, isRollback: false, leftOut);
+        var waves = planning.PutBackFirst(StrategyPlanning.Waves(manifest, planning, changes, scope.Canary));
         if (planning.Refused.Count > 0)
             return new PlanResult.Refused([.. planning.Refused.Select(c => PlanRefusals.TooFewInRotation(c.Name, manifest))]);
         if (scope.Only is null) waves = [.. waves, .. Leaving(manifest, fleet, waves.Count)];

@@ -7,6 +7,9 @@ namespace Decant.Controller.Planning;
 /// <param name="Canary">How far its canaries have got; null: it begins.</param>
 public sealed record DeploymentScope(IReadOnlySet<HostName>? Only, CanaryProgress? Canary)
 {
+    /// <summary>Hosts of which a deployment has left what serves there out of rotation.</summary>
+    public IReadOnlySet<HostName> LeftOut { get; init; } = new HashSet<HostName>();
+
     /// <summary>All of it, from the beginning.</summary>
     public static DeploymentScope Whole { get; } = new(null, null);
 }

@@ -57,6 +57,12 @@ public sealed record Wave(int Number, IReadOnlyList<HostCutover> Hosts)
     /// <summary>Traffic of several hosts that moves together, before the steps of the single hosts; one for each balancer.</summary>
     public IReadOnlyList<MoveStep> Moves { get; init; } = [];
 
+    /// <summary>Hosts outside of it that must serve while it is cut over; without one that failed before, within the budget, they may be too few.</summary>
+    public IReadOnlyList<HostName> Others { get; init; } = [];
+
+    /// <summary>How many of <see cref="Others"/> must serve, by <c>min_in_rotation</c>; 0 when the wave takes nothing away.</summary>
+    public int MinOthers { get; init; }
+
     /// <summary>A host that fails in it ends the deployment whatever the failure budget: the next wave must not begin while something is left of it.</summary>
     public bool MustSucceed { get; init; }
 

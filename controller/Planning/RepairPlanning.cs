@@ -49,7 +49,7 @@ internal sealed class RepairPlanning
             else mends.Add(Mend(host, own));
         }
 
-        var planning = new WavePlanning(manifest, fleet, isRollback: false);
+        var planning = new WavePlanning(manifest, fleet, isRollback: false, []);
         var changes = mends.Select(m => m.Change).ToList();
         var waves = planning.GainsFirst([.. changes.Where(c => !TakesAway(c))], [.. changes.Where(TakesAway)]);
         foreach (var refused in planning.Refused)

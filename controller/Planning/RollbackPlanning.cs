@@ -18,11 +18,12 @@ internal static class RollbackPlanning
             else changes.Add(change!);
         }
 
-        if (refusals.Count > 0 && changes.Count == 0) return new PlanResult.Refused(refusals);
+        // Where no two releases may run at once, all go back or none.
+        if (refusals.Count > 0 && (changes.Count == 0 || manifest.Strategy.Kind == StrategyKind.Recreate)) return new PlanResult.Refused(refusals);
         var untouched = manifest.Hosts
             .Where(h => !hosts.Any(b => b.Host == h.Name))
             .Select(h => new UntouchedHost(h.Name, "was not changed"));
-        var planning = new WavePlanning(manifest, fleet, isRollback: true);
+        var planning = new WavePlanning(manifest, fleet, isRollback: true, []);
         var plan = PlanOf(manifest, StrategyPlanning.RollbackWaves(manifest, planning, changes, idleFirst: false), [.. untouched]);
         refusals.AddRange(planning.Refused.Select(c => PlanRefusals.TooFewInRotation(c.Name, manifest)));
         return refusals.Count > 0 ? new PlanResult.Partial(plan, refusals) : new PlanResult.Made(plan);
@@ -50,7 +51,7 @@ internal static class RollbackPlanning
         }
 
         refusals.AddRange(Observed.Beside(manifest, seen, changes));
-        var planning = new WavePlanning(manifest, fleet, isRollback: true);
+        var planning = new WavePlanning(manifest, fleet, isRollback: true, []);
         var waves = StrategyPlanning.RollbackWaves(manifest, planning, changes, idleFirst: true);
         refusals.AddRange(planning.Refused.Select(c => PlanRefusals.TooFewInRotation(c.Name, manifest)));
         return refusals.Count > 0

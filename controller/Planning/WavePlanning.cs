@@ -22,12 +22,16 @@ internal sealed record HostChange(HostView View, SlotSettings Target, ReleaseId?
 }
 
 /// <summary>Which hosts are cut over together, in which order, and how many others must be up meanwhile. Knows nothing of how a host is cut over.</summary>
-internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback)
+/// <param name="manifest">The manifest.</param>
+/// <param name="fleet">As it is now.</param>
+/// <param name="isRollback">Hosts go back.</param>
+/// <param name="leftOut">Hosts that run what is wanted already and are put back before anything else: they are up when the waves begin.</param>
+internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation fleet, bool isRollback, IReadOnlyList<HostChange> leftOut)
 {
     private readonly int batch = manifest.Strategy.Batch.AtMostOf(manifest.Hosts.Count);
     private readonly int minInRotation = manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
-    private readonly HashSet<HostName> up = [.. Observed.Serving(manifest, fleet)];
-    private readonly List<(IReadOnlyList<HostChange> Hosts, int Outside)> waves = [];
+    private readonly HashSet<HostName> up = [.. Observed.Serving(manifest, fleet), .. leftOut.Select(c => c.Name)];
+    private readonly List<(IReadOnlyList<HostChange> Hosts, IReadOnlyList<HostName> Outside)> waves = [];
 
     /// <summary>Hosts that cannot be taken out without falling below <c>min_in_rotation</c>.</summary>
     public IReadOnlyList<HostChange> Refused { get; private set; } = [];
@@ -71,10 +75,17 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
         return Numbered(i => i < first ? "canary" : $"after the canaries, batch of {batch}");
     }
 
+    /// <summary>The waves, behind one in which hosts that were left out of rotation are put back.</summary>
+    public IReadOnlyList<Wave> PutBackFirst(IReadOnlyList<Wave> after) => leftOut.Count == 0 ? after :
+    [
+        new Wave(1, [.. leftOut.Select(c => new HostCutover(c.Name, c.From, c.To, c.Why, StepsOf(c, 0).All))]),
+        .. after.Select(w => w with { Number = w.Number + 1 }),
+    ];
+
     /// <summary>Whether canaries, and then the others, can be cut over without falling below <c>min_in_rotation</c>.</summary>
     public bool Allows(IReadOnlyList<HostChange> canaries, IReadOnlyList<HostChange> others)
     {
-        var trial = new WavePlanning(manifest, fleet, isRollback);
+        var trial = new WavePlanning(manifest, fleet, isRollback, leftOut);
         trial.CanariesFirst(canaries, others);
         return trial.Refused.Count == 0;
     }
@@ -83,17 +94,18 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
     public CutoverSteps StepsOf(HostChange change, int minOthersUp)
         => new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, minOthersUp, isRollback);
 
-    // One that is to be empty again, as before its first deployment, is taken away on purpose.
     private bool TakesAway(HostChange change)
-        => change.Serves && change.To is not null && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
+        => change.Serves && !new HostCutoverPlanning(manifest, fleet, change.View).Make(change.Target, change.To, 0, isRollback).IsBeside;
 
     private void Chunk(IEnumerable<HostChange> changes)
     {
-        var left = new Queue<HostChange>(changes);
+        // A host that is to be empty again, as before its first deployment, takes capacity away for good: when all others are back.
+        var left = new Queue<HostChange>(changes.OrderBy(c => minInRotation > 0 && c.To is null && c.Serves));
         while (left.Count > 0)
         {
             var wave = new List<HostChange>();
             while (left.Count > 0 && wave.Count < batch && (!TakesAway(left.Peek()) || MayTakeOut(wave))) wave.Add(left.Dequeue());
+            if (wave.Count == 0 && Refused.Count == 0 && left.Peek().To is null) wave.Add(left.Dequeue());
             if (wave.Count == 0)
             {
                 // A deployment is refused as a whole; of a rollback each host counts that can go back.
@@ -101,7 +113,7 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
                 continue;
             }
 
-            waves.Add((wave, up.Except(wave.Select(c => c.Name)).Count()));
+            waves.Add((wave, [.. up.Except(wave.Select(c => c.Name))]));
             foreach (var change in wave)
             {
                 if (change.To is null) up.Remove(change.Name);
@@ -115,7 +127,11 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
     private string Usual(int index) => $"wave {index + 1} of {waves.Count}, batch of {batch}";
 
     private List<Wave> Numbered(Func<int, string> place) => [.. waves.Select((wave, i) => new Wave(
-        i + 1, [.. wave.Hosts.Select(c => Place(c, wave.Hosts, wave.Outside, place(i)))]))];
+        i + 1, [.. wave.Hosts.Select(c => Place(c, wave.Hosts, wave.Outside.Count, place(i)))])
+    {
+        Others = wave.Outside,
+        MinOthers = wave.Hosts.Any(TakesAway) ? Math.Min(minInRotation, wave.Outside.Count) : 0,
+    })];
 
     private HostCutover Place(HostChange change, IReadOnlyList<HostChange> wave, int outside, string place)
     {

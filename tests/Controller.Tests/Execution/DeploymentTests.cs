@@ -110,6 +110,22 @@ public class DeploymentTests
     }
 
     [Test]
+    public void No_wave_begins_that_would_leave_too_few_hosts_because_one_has_failed_within_the_budget()
+    {
+        using var simulation = new Simulation(seed: 1, budget: 1, min: 2, faults: Fails("web1/start"));
+
+        var outcome = simulation.Deploy();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(outcome.Status, Is.EqualTo(DeploymentStatus.RolledBack), outcome.Summary);
+            Assert.That(outcome.Summary, Does.StartWith("Web1: start failed"));
+            Assert.That(simulation.Events.OfType<StepStarted>().Select(s => s.Run.Step.Key), Has.None.StartsWith("web2/drain"));
+            Assert.That(simulation.Fleet.InRotation, Is.EqualTo(3));
+        });
+    }
+
+    [Test]
     public void An_operators_rollback_takes_every_host_back()
     {
         using var simulation = new Simulation(seed: 1);

@@ -28,11 +28,12 @@ internal sealed class Simulation : IDisposable
         Func<Step, OperationId, Fault>? faults = null,
         StrategyKind kind = StrategyKind.Rolling,
         bool isSwitch = false,
-        CanaryPolicy? canary = null)
+        CanaryPolicy? canary = null,
+        int min = 0)
     {
         this.faults = faults ?? ((_, _) => Fault.None);
         Turns = new Turns(seed);
-        Manifest = ManifestOf(hosts, batch, budget, autoRollback, kind, isSwitch, canary);
+        Manifest = ManifestOf(hosts, batch, budget, autoRollback, kind, isSwitch, canary, min);
         Fleet = new SimulatedFleet(Manifest, Turns, Old, (step, operation) => this.faults(step, operation));
         Journal = new DeploymentJournal(database);
         Service = new DeploymentService(
@@ -102,7 +103,7 @@ internal sealed class Simulation : IDisposable
     private static ReleaseId Release(string version, char digit) => new(ReleaseVersion.Parse(version), Sha256Digest.Parse(new string(digit, 64)));
 
     private static DeploymentManifest ManifestOf(
-        int hosts, int batch, int budget, bool autoRollback, StrategyKind kind, bool isSwitch, CanaryPolicy? canary)
+        int hosts, int batch, int budget, bool autoRollback, StrategyKind kind, bool isSwitch, CanaryPolicy? canary, int min)
     {
         var second = TimeSpan.FromSeconds(1);
         var environment = new Dictionary<string, string>();
@@ -118,7 +119,7 @@ internal sealed class Simulation : IDisposable
             new HealthPolicy(new HealthProbe.Tcp(), second, second, second, 2, 3),
             new MigrationPolicy("Shop.Release.migrate()", names[0], second, "Shop.Release.rollback(1)"),
             new DeploymentStrategy(
-                kind, new HostShare.Count(batch), new HostShare.Count(0), second, second, second, second, second, second, second * 600, budget, autoRollback, canary),
+                kind, new HostShare.Count(batch), new HostShare.Count(min), second, second, second, second, second, second, second * 600, budget, autoRollback, canary),
             5);
     }
 }

@@ -60,6 +60,32 @@ public class RollbackPlanningTests
     }
 
     [Test]
+    public void A_host_that_is_to_be_empty_again_is_emptied_when_all_others_are_back()
+    {
+        var manifest = ManifestOf(3, strategy: "batch: 3, min_in_rotation: 2");
+
+        var plan = Made(Planner.MakeRollback(manifest, All(manifest, Updated), [Back("web3") with { To = null }, Back("web2"), Back("web1")]));
+        var partial = (PlanResult.Partial)Planner.MakeRollback(
+            manifest, Observe(manifest, Updated, Updated, UpdatedAndAiling), [Back("web2") with { To = null }, Back("web1")]);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Waves.Select(w => string.Join(' ', w.Hosts.Select(h => h.Host))), Is.EqualTo(new[] { "web2", "web1", "web3" }));
+            Assert.That(partial.Refusals.Select(r => r.Host.Value), Is.EqualTo(new[] { "web1", "web2" }), "one more would be missed");
+        });
+    }
+
+    [Test]
+    public void Where_no_two_releases_may_run_at_once_no_host_goes_back_while_another_cannot()
+    {
+        var manifest = ManifestOf(2, strategy: "type: recreate");
+
+        var result = Planner.MakeRollback(manifest, Observe(manifest, Updated, Gone), [Back("web2"), Back("web1")]);
+
+        Assert.That(((PlanResult.Refused)result).Refusals.Select(r => (r.Host.Value, r.Error.Reason)), Is.EqualTo(new[] { ("web2", "HOST_UNREACHABLE") }));
+    }
+
+    [Test]
     public void A_host_that_was_empty_is_emptied_and_stays_out_of_the_balancers()
     {
         var manifest = ManifestOf(1, balancers: 2);
