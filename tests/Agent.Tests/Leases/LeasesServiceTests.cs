@@ -38,7 +38,7 @@ internal sealed class LeasesServiceTests
                 .AddSingleton<ReleaseUploads>()
                 .AddSingleton(host.Instances)
                 .AddSingleton(host.Releases)
-                .AddSingleton<IReleaseUse>(new Agent.Instances.ReleaseUse(host.Store))
+                .AddSingleton<IReleaseUse>(new Agent.Instances.ReleaseUse(host.Store, new ReleaseDirectories(host.Configuration.DataDirectory)))
                 .AddSingleton(host.HealthWait)
                 .AddSingleton(host.Script)
                 .AddSingleton<LogFollowers>()
