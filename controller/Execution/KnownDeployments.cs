@@ -68,6 +68,7 @@ internal static class KnownDeployments
             DeploymentStatus.Running => $"{what} runs, {at}",
             DeploymentStatus.AwaitingPromotion => $"{what} waits for a decision on its canaries",
             DeploymentStatus.FailedPartly => $"{what} failed and was not wholly undone, {at}",
+            DeploymentStatus.LeaseLost => $"{what} lost its lease {at}",
             DeploymentStatus.Interrupted => $"{what} was interrupted {at}",
             _ => $"{what} was stopped {at}",
         };

@@ -17,6 +17,7 @@ internal static class StatusMapping
         var good = staged.Where(r => r.LastGood).Select(r => ToRelease(r.Release_)).FirstOrDefault(r => r is not null && !serving.Contains(r));
         return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running)
         {
+            ReadOnly = status.ReadOnly is { } readOnly ? new ReadOnlyAgent(readOnly.Reason, readOnly.WhatNext) : null,
             Slots = [.. status.Instances.Where(i => i.App == app.Value).Select(ToSlot)],
         };
     }

@@ -54,10 +54,10 @@ internal static class Drift
         switch (fleet.Hosts.GetValueOrDefault(host.Name))
         {
             case HostObservation.Seen seen:
-                if (seen.ReadOnly is { } why)
+                if (seen.ReadOnly is { } readOnly)
                 {
                     yield return new Finding(
-                        FindingKind.ReadOnly, host.Name, null, $"its agent changes nothing: {why}", "its agent does what it is asked", $"on {host.Name}: journalctl -u decantd -n 50, and mend what it says");
+                        FindingKind.ReadOnly, host.Name, null, $"its agent is read-only: {readOnly.Why}", "its agent does what it is asked", readOnly.WhatNext);
                 }
 
                 if (Instances(manifest, fleet, intended, known, host, seen, now) is { } findings)

@@ -70,9 +70,14 @@ public abstract record HostObservation
         public IReadOnlyList<SeenSlot> Slots { get; init; } = [];
 
         /// <summary>Why the agent changes nothing on this host; null: it does what it is asked.</summary>
-        public string? ReadOnly { get; init; }
+        public ReadOnlyAgent? ReadOnly { get; init; }
     }
 }
+
+/// <summary>An agent that tells what is there, and changes nothing.</summary>
+/// <param name="Why">What it found.</param>
+/// <param name="WhatNext">What the operator does.</param>
+public sealed record ReadOnlyAgent(string Why, string WhatNext);
 
 /// <summary>An instance that runs on a host.</summary>
 /// <param name="Release">What it runs.</param>

@@ -72,7 +72,7 @@ internal sealed class RepairPlanning
         if (fleet.Hosts.GetValueOrDefault(host.Name) is not HostObservation.Seen seen) return "its agent does not answer";
         if (own.Count == 0) return null;
         if (known.Unfinished is { } unfinished) return unfinished.Mend;
-        if (seen.ReadOnly is not null) return $"on {host.Name}: journalctl -u decantd -n 50, and mend what it says";
+        if (seen.ReadOnly is { } readOnly) return readOnly.WhatNext;
         foreach (var finding in findings.Where(f => f.Host == host.Name && f.Kind is FindingKind.MemberMissing)) return finding.Mend;
         foreach (var balancer in manifest.Balancers)
         {

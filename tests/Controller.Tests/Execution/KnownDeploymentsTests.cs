@@ -35,6 +35,7 @@ public class KnownDeploymentsTests
     [TestCase(DeploymentStatus.Interrupted, "deploy shop 2.0.0 was interrupted at web1/drain/edge1", "decant resume")]
     [TestCase(DeploymentStatus.Stopped, "deploy shop 2.0.0 was stopped at web1/drain/edge1", "decant rollback")]
     [TestCase(DeploymentStatus.FailedPartly, "failed and was not wholly undone, at web1/drain/edge1", "decant resume")]
+    [TestCase(DeploymentStatus.LeaseLost, "deploy shop 2.0.0 lost its lease at web1/drain/edge1", "decant resume")]
     [TestCase(DeploymentStatus.AwaitingPromotion, "waits for a decision on its canaries", "decant promote")]
     public void One_that_did_not_come_to_its_end_is_said_with_its_step_and_its_commands(object status, string where, string mend)
     {

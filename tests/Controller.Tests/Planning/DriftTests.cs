@@ -168,11 +168,11 @@ public class DriftTests
     [Test]
     public void An_agent_that_changes_nothing() => Expect(
         ManifestOf(3),
-        (fleet, _) => Put(fleet, Web2, ((HostObservation.Seen)fleet.Hosts[Web2]) with { ReadOnly = "its database was damaged" }),
+        (fleet, _) => Put(fleet, Web2, ((HostObservation.Seen)fleet.Hosts[Web2]) with { ReadOnly = new ReadOnlyAgent("its database was damaged", "decantd --accept-rebuilt-state") }),
         FindingKind.ReadOnly,
         "its database was damaged",
         "does what it is asked",
-        "journalctl -u decantd");
+        "decantd --accept-rebuilt-state");
 
     [Test]
     public void A_balancer_that_does_not_answer_is_named_once()

@@ -91,6 +91,22 @@ public class RepairPlanningTests
     }
 
     [Test]
+    public void A_host_whose_agent_is_read_only_is_left_to_what_its_agent_says()
+    {
+        var manifest = ManifestOf(2);
+        var fleet = Observe(manifest, Updated, h => ((HostObservation.Seen)Empty(h)) with { ReadOnly = new ReadOnlyAgent("its state is damaged", "accept what was rebuilt") });
+
+        var proposal = RepairPlanning.Make(manifest, fleet, Known(manifest), new RepairSupplies(Now));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(proposal.Plan.IsEmpty, Is.True);
+            Assert.That(proposal.Left.Select(f => f.Kind), Is.EqualTo(new[] { FindingKind.ReadOnly, FindingKind.Empty }));
+            Assert.That(proposal.Left.Select(f => f.Mend), Is.All.EqualTo("accept what was rebuilt"));
+        });
+    }
+
+    [Test]
     public void A_deployment_that_did_not_come_to_its_end_is_left_to_its_own_command()
     {
         var manifest = ManifestOf(2);
