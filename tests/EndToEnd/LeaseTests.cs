@@ -42,7 +42,7 @@ public class LeaseTests
 
         var second = await fleet.DecantElsewhereAsync(cancellation, "deploy", other);
         var drain = await fleet.DecantElsewhereAsync(cancellation, "drain", "web2");
-        var look = await fleet.DecantElsewhereAsync(cancellation, "rpc", "web1", "IO.puts(\"a look\")");
+        var look = await fleet.DecantElsewhereAsync(cancellation, "rpc", "web2", "IO.puts(\"a look\")");
         var status = await fleet.DecantElsewhereAsync(cancellation, "status");
         var json = await fleet.DecantElsewhereAsync(cancellation, "status", "--json");
         var end = await first.WaitForExitAsync(cancellation);

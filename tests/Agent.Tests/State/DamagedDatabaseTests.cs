@@ -200,15 +200,15 @@ internal sealed class DamagedDatabaseTests
     public void A_log_that_a_crash_left_is_taken_in_and_one_that_makes_no_sense_is_no_crash()
     {
         CopyWhole();
-        using (var database = Open())
+        using (var database = Open()) database.Collection("operations").Upsert(new BsonDocument { ["_id"] = "acknowledged" });
+        using (var left = new LiteDatabase(directory["agent.db"]))
         {
-            var documents = database.Collection("operations");
-            documents.Upsert(new BsonDocument { ["_id"] = "acknowledged" });
-            // Committed to the log, and not moved into the file yet.
-            database.Use(d => d.GetCollection("operations").Upsert(new BsonDocument { ["_id"] = "in the log" }));
-            foreach (var file in Files) File.Copy(directory[file], $"{directory[file]}.left");
+            // Committed to the log, and not moved into the file: not even when it is closed, which waits for what is still to be written.
+            left.Pragma("CHECKPOINT", 0);
+            left.GetCollection("operations").Upsert(new BsonDocument { ["_id"] = "in the log" });
         }
 
+        foreach (var file in Files) File.Copy(directory[file], $"{directory[file]}.left");
         Assert.That(new FileInfo($"{directory["agent-log.db"]}.left").Length, Is.GreaterThan(0));
         void Crashed()
         {
