@@ -1,4 +1,3 @@
-using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;

@@ -21,6 +21,7 @@ internal sealed class Schedule : IDisposable
     private readonly World world;
     private readonly SimulatedController controller;
     private readonly DeploymentManifest manifest;
+    private readonly List<string> ends = [];
 
     private Schedule(int seed, bool isTraced)
     {
@@ -50,8 +51,6 @@ internal sealed class Schedule : IDisposable
 
         return new Story(seed, schedule.world.Rules.Broken, schedule.world.Trace, schedule.ends);
     }
-
-    private readonly List<string> ends = [];
 
     public void Dispose() => controller.Dispose();
 

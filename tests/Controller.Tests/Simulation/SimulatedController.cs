@@ -1,7 +1,6 @@
 using Decant.Controller.Execution;
 using Decant.Controller.State;
 using Decant.Errors;
-using Decant.Names;
 
 namespace Decant.Controller.Tests.Simulation;
 
@@ -90,7 +89,7 @@ internal sealed class SimulatedController : IDisposable
         Directory.Delete(directory, recursive: true);
     }
 
-    private CommandEnd EndOf(Task<DeploymentOutcome> work)
+    private static CommandEnd EndOf(Task<DeploymentOutcome> work)
     {
         try
         {

@@ -1,7 +1,6 @@
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
-using Decant.Names;
 
 namespace Decant.Controller.Tests.Simulation;
 
