@@ -1,6 +1,7 @@
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
+using Decant.Controller.Tests.Execution;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -10,6 +11,8 @@ namespace Decant.Controller.Tests.Simulation;
 /// <summary>The fleet as one controller's process reaches it: over a network that loses, delays and repeats. A dead process hears nothing any more.</summary>
 internal sealed class NetworkFleet(World world, Func<bool> isDead) : IFleet
 {
+    public IHostLeases Leases { get; } = new FreeLeases();
+
     public Task<HostObservation> ObserveAsync(ManifestHost host, AppName app, CancellationToken cancellation) => AskAsync<HostObservation>(
         host.Agent, () => world.Host(host.Name).Seen(), () => new HostObservation.Unreachable(Gone(host.Agent)), cancellation);
 
