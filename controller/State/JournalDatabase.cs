@@ -13,18 +13,21 @@ internal sealed class JournalDatabase : IDisposable
     private readonly Lock gate = new();
     private readonly string? path;
     private readonly LiteDatabase? inMemory;
+    private readonly Action? beforeUse;
 
-    private JournalDatabase(string? path, LiteDatabase? inMemory)
+    private JournalDatabase(string? path, LiteDatabase? inMemory, Action? beforeUse = null)
     {
         this.path = path;
         this.inMemory = inMemory;
+        this.beforeUse = beforeUse;
     }
 
     /// <summary>A journal in a file, which is made when first used.</summary>
     public static JournalDatabase At(StateDirectory directory) => new(directory.Journal, null);
 
     /// <summary>A journal that is gone with the process: simulations.</summary>
-    public static JournalDatabase InMemory() => new(null, new LiteDatabase(new MemoryStream()));
+    /// <param name="beforeUse">Called before each use; what it throws keeps that use from happening.</param>
+    public static JournalDatabase InMemory(Action? beforeUse = null) => new(null, new LiteDatabase(new MemoryStream()), beforeUse);
 
     /// <summary>Does something with the database while nobody else does.</summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
@@ -33,6 +36,7 @@ internal sealed class JournalDatabase : IDisposable
     {
         lock (gate)
         {
+            beforeUse?.Invoke();
             if (inMemory is not null) return use(inMemory);
             using var turn = FileLock.Take($"{path}.lock");
             MakePrivate();

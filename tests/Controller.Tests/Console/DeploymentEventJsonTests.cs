@@ -10,8 +10,8 @@ public class DeploymentEventJsonTests
     [Test]
     public void Every_event_is_one_line_of_json_with_its_name_and_deployment()
     {
-        using var simulation = new Simulation(
-            seed: 1, faults: (step, operation) => step.Key == "web2/start" && !Simulation.IsRollback(operation) ? Fault.Fails : Fault.None);
+        using var simulation = new Execution.Simulation(
+            seed: 1, faults: (step, operation) => step.Key == "web2/start" && !Execution.Simulation.IsRollback(operation) ? Fault.Fails : Fault.None);
         simulation.Deploy();
 
         var lines = simulation.Events.Select(DeploymentEventJson.Write).ToList();
@@ -28,7 +28,7 @@ public class DeploymentEventJsonTests
     [Test]
     public void A_plan_has_the_same_form_by_itself_and_in_the_first_event()
     {
-        using var simulation = new Simulation(seed: 1);
+        using var simulation = new Execution.Simulation(seed: 1);
         simulation.Deploy();
         var made = (PlanMade)simulation.Events[0];
 
