@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
+using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Errors;
 using Grpc.Core;
@@ -76,6 +77,10 @@ internal static class HistoryCommands
                 }
 
                 writer.WriteEndArray();
+                if (Unended(record) is not { } planned) return;
+                writer.WriteStartArray("progress");
+                foreach (var progress in HostProgress.Of(record, steps, planned)) ProgressText.Write(writer, progress);
+                writer.WriteEndArray();
             });
             return ExitCode.Success;
         }
@@ -84,6 +89,12 @@ internal static class HistoryCommands
         session.Terminal.Line($"  by {record.Holder.User}, from {record.StartedAt:u}{(record.EndedAt is { } ended ? $" to {ended:u}" : "")}, attempt {record.Attempt}");
         if (record.Message.Length > 0) session.Terminal.Line($"  {record.Message}");
         if (record.WhatNext.Length > 0) session.Terminal.Line($"  next: {record.WhatNext}");
+        if (Unended(record) is { } manifest)
+        {
+            session.Terminal.Line("  where it stands, by the journal (resume looks at the hosts first)");
+            foreach (var line in ProgressText.Of(record, steps, manifest)) session.Terminal.Line($"    {line}");
+        }
+
         foreach (var group in steps.GroupBy(s => s.Attempt))
         {
             if (record.Attempt > 1) session.Terminal.Line($"  attempt {group.Key}");
@@ -102,6 +113,10 @@ internal static class HistoryCommands
         PlanIntent.Repair => $"repair {record.App}",
         _ => $"roll {record.App} back{(record.Release is { } release ? $" to {release.Version}" : "")}",
     };
+
+    /// <summary>The manifest of a deployment that has not come to its end; null when it has.</summary>
+    private static DeploymentManifest? Unended(DeploymentRecord record)
+        => (record.IsUnfinished || record.Status == DeploymentStatus.Running) && ManifestReader.Read(record.Manifest.Text) is ManifestResult.Valid valid ? valid.Manifest : null;
 
     private static DeploymentRecord Find(DeploymentJournal journal, string? text)
     {
