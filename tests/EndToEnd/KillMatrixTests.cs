@@ -9,13 +9,15 @@ namespace Decant.EndToEnd;
 /// until a deployment has no such point any more.
 /// </summary>
 /// <remarks>
-/// A few by default, chosen by the seed that is printed; all with <c>DECANT_TEST_LONG=1</c>, or those from <c>DECANT_TEST_KILL_FROM</c> to
+/// Four by default, chosen by the seed that is printed; all with <c>DECANT_TEST_LONG=1</c>, or those from <c>DECANT_TEST_KILL_FROM</c> to
 /// <c>DECANT_TEST_KILL_TO</c>. The agents of a deployment die in the same one, each at its point of that number; the controller dies in one of its own.
 /// </remarks>
 [Parallelizable(ParallelScope.All)]
 public class KillMatrixTests
 {
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("DECANT_TEST_LONG") == "1";
+
+    private static readonly int Seed = Setting("DECANT_TEST_SEED") ?? Random.Shared.Next();
 
     [TestCase("rolling", FrontKind.Haproxy, false, "drain_timeout: 10s")]
     [TestCase("blue-green", FrontKind.Embedded, true, "type: blue-green\nkeep_old: 0s\ndrain_timeout: 10s")]
@@ -26,7 +28,7 @@ public class KillMatrixTests
         await using var fleet = await KilledFleet.StartAsync(balancer, twoSlots, strategy, cancellation);
         var rounds = new List<KillRound>();
         if (IsLong) await AllAsync(fleet, Done, cancellation);
-        else await SomeAsync(name, fleet, Done, cancellation);
+        else await SomeAsync(name, fleet, twoSlots, Done, cancellation);
 
         var deaths = rounds.SelectMany(r => r.Deaths.Select(d => (Death: d, Round: r))).ToList();
         var well = deaths.Count(d => d.Round.Wrong.Count == 0);
@@ -50,18 +52,15 @@ public class KillMatrixTests
         }
     }
 
-    /// <summary>Each program at one point, the agents together.</summary>
-    private static async Task SomeAsync(string name, KilledFleet fleet, Action<KillRound> done, CancellationToken cancellation)
+    /// <summary>By the seed, the agents or the controller, each at one point; in the other strategy it is the others' turn.</summary>
+    private static async Task SomeAsync(string name, KilledFleet fleet, bool isOther, Action<KillRound> done, CancellationToken cancellation)
     {
-        var seed = Setting("DECANT_TEST_SEED") ?? Random.Shared.Next();
-        var random = new Random(seed);
+        var random = new Random(Seed);
+        var dying = (random.Next(2) == 0) == isOther ? fleet.Agents : [fleet.Controller];
         // The first deployment, to empty hosts, has fewer points than those to come.
-        var agents = fleet.Agents.ToDictionary(a => a, a => random.Next(1, a.Passed + 1));
-        var controller = random.Next(1, fleet.Controller.Passed + 1);
-        Tell($"{name}: DECANT_TEST_SEED={seed}: {string.Join(", ", agents.Select(a => $"{a.Key.Name} {a.Value} of {a.Key.Passed}"))}, "
-            + $"controller {controller} of {fleet.Controller.Passed}");
-        done(await fleet.RoundAsync(agents, cancellation));
-        done(await fleet.RoundAsync(new Dictionary<KillPoints, int> { [fleet.Controller] = controller }, cancellation));
+        var chosen = dying.ToDictionary(p => p, p => random.Next(1, p.Passed + 1));
+        Tell($"{name}: DECANT_TEST_SEED={Seed}: {string.Join(", ", chosen.Select(c => $"{c.Key.Name} at point {c.Value} of {c.Key.Passed}"))}");
+        done(await fleet.RoundAsync(chosen, cancellation));
     }
 
     private static async Task AllAsync(KilledFleet fleet, Action<KillRound> done, CancellationToken cancellation)

@@ -7,16 +7,18 @@ namespace Decant.EndToEnd.Harness;
 /// <summary>A fleet in which releases replace one another under load while its agents and its controller are killed at points of their journals.</summary>
 internal sealed class KilledFleet : IAsyncDisposable
 {
-    private const int MostActs = 3;
+    // Before the plan there are as many as there are agents: each, asked for its lease, may die.
+    private const int MostActs = 4;
 
     private readonly TestFleet fleet;
     private readonly CancellationTokenSource ending = new();
     private readonly StringBuilder agentsSaid = new();
     private readonly List<Task> supervisors = [];
-    private IReadOnlyList<string> archives = [];
-    private IReadOnlyDictionary<string, int> processes = new Dictionary<string, int>();
+    private List<string> archives = [];
+    private Dictionary<string, int> processes = [];
     private int rounds;
     private int restarts;
+    private int restartsBefore;
     private string lastDeployment = "";
 
     private KilledFleet(TestFleet fleet, KillPoints controller, IReadOnlyList<KillPoints> agents)
@@ -63,7 +65,7 @@ internal sealed class KilledFleet : IAsyncDisposable
         await fleet.ForgetMigrationsAsync(cancellation);
         foreach (var program in Agents.Append(Controller)) program.Choose(chosen.GetValueOrDefault(program));
         lock (agentsSaid) agentsSaid.Clear();
-        var restartsBefore = Volatile.Read(ref restarts);
+        restartsBefore = Volatile.Read(ref restarts);
         var load = LoadRun.Start(new LoadOptions(
             fleet.Url, FastRate: 30, NewConnectionRate: 10, SlowRate: 3, SlowTime: TimeSpan.FromMilliseconds(300), StreamRate: 0, UploadRate: 1));
         var told = new StringBuilder();
@@ -73,10 +75,7 @@ internal sealed class KilledFleet : IAsyncDisposable
         try
         {
             await DeployAsync(archive, acts, wrong, told, cancellation);
-            var deaths = Agents.Count(a => a.Death > 0);
-            await Eventually.TrueAsync(
-                () => Task.FromResult(Volatile.Read(ref restarts) == restartsBefore + deaths || supervisors.Any(s => s.IsFaulted)), "the agents run again", cancellation);
-            await Task.WhenAll(supervisors.Where(s => s.IsFaulted));
+            await AgentsRunAsync(cancellation);
         }
         finally
         {
@@ -121,7 +120,7 @@ internal sealed class KilledFleet : IAsyncDisposable
 
         fleet.ControllerVariables = Controller.Variables;
         fleet.WriteManifest(strategy);
-        // Two stay. With three that take turns, each has to be staged again.
+        // The two that were staged last stay, and the last good one. With three that take turns, each has to be staged again.
         await File.AppendAllTextAsync(fleet.Manifest, "\nreleases: { keep: 2 }\n", cancellation);
         var built = new List<string>();
         foreach (var version in (string[])["5.0.0", "5.0.1", "5.0.2"]) built.Add(await DemoRelease.BuildAsync(version, fleet.Directory, cancellation));
@@ -145,6 +144,15 @@ internal sealed class KilledFleet : IAsyncDisposable
             await host.StartAgentAsync(ending.Token);
             Interlocked.Increment(ref restarts);
         }
+    }
+
+    /// <summary>Waits until those that died run again.</summary>
+    private async Task AgentsRunAsync(CancellationToken cancellation)
+    {
+        var deaths = Agents.Count(a => a.Death > 0);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(Volatile.Read(ref restarts) == restartsBefore + deaths || supervisors.Any(s => s.IsFaulted)), "the agents run again", cancellation);
+        await Task.WhenAll(supervisors.Where(s => s.IsFaulted));
     }
 
     /// <summary>Deploys, and does what is said to be done next until that is nothing.</summary>
@@ -174,6 +182,7 @@ internal sealed class KilledFleet : IAsyncDisposable
             acts.Add($"{(isResumed ? "resumed" : "deployed again")} after exit code {exitCode}{(id == lastDeployment ? ", before anything was written" : $", {status}")}");
             command = isResumed ? ["resume", id, "--json"] : ["deploy", archive, "--again", "--json"];
             if (!isResumed) lastDeployment = id;
+            await AgentsRunAsync(cancellation);
         }
     }
 
@@ -212,7 +221,7 @@ internal sealed class KilledFleet : IAsyncDisposable
         foreach (var host in fleet.Hosts)
         {
             var releases = Directory.GetFileSystemEntries(Path.Combine(host.Data, "releases", "demo")).Select(Path.GetFileName).ToList();
-            if (releases.Count != 2) wrong.Add($"{host.Name} has the releases {string.Join(", ", releases)}");
+            if (releases.Count > 3) wrong.Add($"{host.Name} has the releases {string.Join(", ", releases)}");
             var uploads = Path.Combine(host.Data, "uploads", "demo");
             var uploaded = Directory.Exists(uploads) ? Directory.GetFiles(uploads).Select(Path.GetFileName).ToList() : [];
             if (uploaded.Count > 0) wrong.Add($"{host.Name} has the uploads {string.Join(", ", uploaded)}");
@@ -246,7 +255,7 @@ internal sealed class KilledFleet : IAsyncDisposable
         }
     }
 
-    private static string Listed(IReadOnlyDictionary<string, int> counts) => string.Join(", ", counts.Select(p => $"{p.Value} {p.Key}"));
+    private static string Listed(Dictionary<string, int> counts) => string.Join(", ", counts.Select(p => $"{p.Value} {p.Key}"));
 
     private static string VersionOf(string archive) => Path.GetFileName(archive)["demo-".Length..^".tar.gz".Length];
 }
