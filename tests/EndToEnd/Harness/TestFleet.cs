@@ -31,6 +31,12 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <summary>Where clients reach the balancer.</summary>
     public Uri Url => front?.Url ?? throw new InvalidOperationException("the balancer is not running");
 
+    /// <summary>More environment of the controllers that are started from now on.</summary>
+    public IReadOnlyDictionary<string, string> ControllerVariables { get; set; } = new Dictionary<string, string>();
+
+    /// <summary>The controller's journal.</summary>
+    public string Journal => Path.Combine(Directory, "controller", "journal.db");
+
     public string Manifest => Path.Combine(Directory, "decant.yml");
 
     /// <summary>The demo app's database, which migrations change.</summary>
@@ -181,6 +187,16 @@ internal sealed class TestFleet : IAsyncDisposable
             : throw new TestException(result.Everything);
     }
 
+    /// <summary>Makes the database as it was before every migration.</summary>
+    public async Task ForgetMigrationsAsync(CancellationToken cancellation)
+    {
+        var result = await CommandResult.RunAsync(
+            "/usr/bin/sqlite3",
+            [Database, ".timeout 10000", "DELETE FROM migration_runs; DELETE FROM schema_migrations; DROP TABLE IF EXISTS orders"],
+            cancellation);
+        if (result.ExitCode != 0) throw new TestException(result.Everything);
+    }
+
     /// <summary>What the agents logged, for failure reports.</summary>
     public string AgentLogs() => string.Join('\n', Hosts.Append(BalancerHost).Select(h => $"--- {h.Name}\n{Logged(h)}"));
 
@@ -193,7 +209,7 @@ internal sealed class TestFleet : IAsyncDisposable
         System.IO.Directory.Delete(Directory, recursive: true);
     }
 
-    private Dictionary<string, string> ControllerEnvironment => new()
+    private Dictionary<string, string> ControllerEnvironment => new(ControllerVariables)
     {
         ["DECANT_STATE_DIR"] = Path.Combine(Directory, "controller"),
         ["NO_COLOR"] = "1",

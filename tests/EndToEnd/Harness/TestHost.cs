@@ -48,6 +48,9 @@ internal sealed class TestHost : IAsyncDisposable
     /// <summary>The ports of its slots.</summary>
     public IEnumerable<int> Ports => SecondPort == 0 ? [AppPort] : [AppPort, SecondPort];
 
+    /// <summary>More environment of the agents that are started from now on.</summary>
+    public IReadOnlyDictionary<string, string>? AgentVariables { get; set; }
+
     public RunningProgram Agent => agent ?? throw new InvalidOperationException($"the agent of {Name} is not running");
 
     /// <summary>A gRPC channel to the agent.</summary>
@@ -56,7 +59,7 @@ internal sealed class TestHost : IAsyncDisposable
     /// <summary>Starts the agent and waits until it is ready.</summary>
     public async Task StartAgentAsync(CancellationToken cancellation)
     {
-        agent = RunningProgram.Start(Programs.Decantd, ["--config", ConfigurationFile]);
+        agent = RunningProgram.Start(Programs.Decantd, ["--config", ConfigurationFile], AgentVariables);
         await agent.WaitForLineAsync("agent is ready", cancellation);
     }
 
