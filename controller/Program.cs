@@ -5,7 +5,7 @@ using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
 
-using var channels = new AgentChannels();
+using var channels = new AgentChannels(TimeProvider.System, new CallTimings());
 var session = new CommandSession(Terminal.Create(), channels, TimeProvider.System);
 var root = new RootCommand("Decant pours a new release of an Elixir application into a running fleet without losing a request.")
 {

@@ -11,6 +11,12 @@ internal static class ListenerLimits
     /// <summary>Streams at once in a connection; a client of HTTP/2 waits, or opens another connection.</summary>
     public const int StreamsPerConnection = 100;
 
+    /// <summary>Without a word from a caller for so long, it is asked whether it is there (an HTTP/2 ping).</summary>
+    public static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
+
+    /// <summary>For the answer to that: then its connection is closed and its streams end. What it began goes on.</summary>
+    public static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
+
     /// <summary>Sets them.</summary>
     public static void Set(KestrelServerLimits limits)
     {
@@ -22,7 +28,7 @@ internal static class ListenerLimits
         limits.Http2.InitialStreamWindowSize = 2 << 20;
         limits.Http2.InitialConnectionWindowSize = 4 << 20;
         // A caller whose machine is gone is noticed, and its streams end.
-        limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(10);
-        limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
+        limits.Http2.KeepAlivePingDelay = PingDelay;
+        limits.Http2.KeepAlivePingTimeout = PingTimeout;
     }
 }

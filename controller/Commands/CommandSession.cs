@@ -16,13 +16,8 @@ namespace Decant.Controller.Commands;
 /// <param name="Time">The clock.</param>
 internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels, TimeProvider Time)
 {
-    private static readonly TimeSpan CallDeadline = TimeSpan.FromSeconds(10);
-
     /// <summary>Output for machines was asked for.</summary>
     public static bool IsJson(ParseResult parsed) => parsed.GetValue(CommonOptions.Json);
-
-    /// <summary>When a short question must be answered.</summary>
-    public DateTime Deadline() => Time.GetUtcNow().UtcDateTime + CallDeadline;
 
     /// <summary>Runs a command; whatever is refused is told and becomes its exit code.</summary>
     public async Task<int> RunAsync(Func<Task<ExitCode>> run, CancellationToken cancellation)
@@ -80,7 +75,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     {
         try
         {
-            return (await call(Channels.To(agent).CreateCallInvoker()), null);
+            return (await call(Channels.To(agent)), null);
         }
         catch (RpcException exception) when (exception.StatusCode != StatusCode.Cancelled)
         {
@@ -97,7 +92,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
                 host.Name.Value,
                 host.Agent,
                 invoker => new Hosts.HostsClient(invoker).GetStatusAsync(
-                    new GetStatusRequest { App = manifest.App.Value }, deadline: Deadline(), cancellationToken: cancellation));
+                    new GetStatusRequest { App = manifest.App.Value }, cancellationToken: cancellation));
             return new HostAnswer(host, status, error);
         }));
 

@@ -76,7 +76,6 @@ internal static class StatusCommand
             balancer.AgentOf(host),
             invoker => new Balancers.BalancersClient(invoker).GetBackendAsync(
                 new GetBackendRequest { Balancer = balancer.Balancer.Value, Backend = balancer.Backend.Value },
-                deadline: session.Deadline(),
                 cancellationToken: cancellation));
         return new BackendAnswer(seat, backend, error);
     }

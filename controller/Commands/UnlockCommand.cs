@@ -77,7 +77,7 @@ internal static class UnlockCommand
             held.Lease!.FencingToken,
             $"{me.User} on {me.Machine}",
             reason,
-            session.Deadline(),
+            session.Channels.Deadline(session.Channels.Timings.Answer),
             cancellation);
         if (result is null) return error?.With("host", held.Agent.Name);
         if (CommandSession.IsJson(parsed))
@@ -106,7 +106,7 @@ internal static class UnlockCommand
             agent.Name,
             agent.Address,
             invoker => new Leases.LeasesClient(invoker).ListLeasesAsync(
-                new ListLeasesRequest { App = app.Value }, deadline: session.Deadline(), cancellationToken: cancellation));
+                new ListLeasesRequest { App = app.Value }, cancellationToken: cancellation));
         return new HostLease(agent, answer?.Leases.FirstOrDefault(), error);
     }
 

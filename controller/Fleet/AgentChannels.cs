@@ -1,61 +1,85 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Decant.Controller.Fleet;
 
 /// <summary>
-/// Connections to agents, one for each address, made when first used. The one place that knows how an agent is reached: HTTP/2
-/// without TLS over a unix socket or loopback, which is all that agents offer today. Mutual TLS belongs here.
+/// Connections to agents, made when first used: one for each address, and another one for archives, so that no question waits behind
+/// megabytes on a slow link. The one place that knows how an agent is reached: HTTP/2 without TLS over a unix socket or loopback, which is all that
+/// agents offer today. Mutual TLS belongs here.
 /// </summary>
-internal sealed class AgentChannels : IDisposable
+/// <param name="time">Measures deadlines.</param>
+/// <param name="timings">When an agent counts as gone.</param>
+internal sealed class AgentChannels(TimeProvider time, CallTimings timings) : IDisposable
 {
     private const int LargestMessage = 4 * 1024 * 1024;
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<AgentAddress, Lazy<GrpcChannel>> channels = [];
+    // tcp(7); .NET has no name for it.
+    private const int TcpUserTimeout = 18;
 
-    /// <summary>The channel to an agent. Does not connect yet.</summary>
-    public GrpcChannel To(AgentAddress address) => channels.GetOrAdd(address, a => new Lazy<GrpcChannel>(() => Open(a))).Value;
+    private readonly ConcurrentDictionary<(AgentAddress Address, bool Bulk), Lazy<(GrpcChannel Channel, CallInvoker Calls)>> channels = [];
+
+    /// <summary>When an agent counts as gone.</summary>
+    public CallTimings Timings => timings;
+
+    /// <summary>When a short question that is asked now must be answered.</summary>
+    public DateTime Deadline(TimeSpan within) => time.GetUtcNow().UtcDateTime + within;
+
+    /// <summary>Calls to an agent. Does not connect yet.</summary>
+    public CallInvoker To(AgentAddress address) => Get(address, bulk: false);
+
+    /// <summary>Calls to an agent that carry an archive.</summary>
+    public CallInvoker BulkTo(AgentAddress address) => Get(address, bulk: true);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var channel in channels.Values) channel.Value.Dispose();
+        foreach (var channel in channels.Values) channel.Value.Channel.Dispose();
     }
 
-    private static GrpcChannel Open(AgentAddress address)
+    private CallInvoker Get(AgentAddress address, bool bulk)
+        => channels.GetOrAdd((address, bulk), key => new Lazy<(GrpcChannel, CallInvoker)>(() => Open(key.Address, key.Bulk))).Value.Calls;
+
+    private (GrpcChannel Channel, CallInvoker Calls) Open(AgentAddress address, bool bulk)
     {
         var handler = new SocketsHttpHandler
         {
-            ConnectTimeout = ConnectTimeout,
+            ConnectTimeout = timings.Connect,
             // Steps take minutes without a word: a host that is gone must be noticed all the same.
-            KeepAlivePingDelay = PingDelay,
-            KeepAlivePingTimeout = PingTimeout,
+            KeepAlivePingDelay = timings.PingDelay,
+            KeepAlivePingTimeout = bulk ? timings.BulkPingTimeout : timings.PingTimeout,
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             EnableMultipleHttp2Connections = true,
             UseProxy = false,
+            ConnectCallback = (to, cancellation) => ConnectAsync(address.SocketPath, to.DnsEndPoint, bulk, cancellation),
         };
-        if (address.SocketPath is { } path) handler.ConnectCallback = (_, cancellation) => ConnectAsync(path, cancellation);
         var uri = address.SocketPath is null ? $"http://{address.Host}:{address.Port}" : "http://localhost";
-        return GrpcChannel.ForAddress(uri, new GrpcChannelOptions
+        var channel = GrpcChannel.ForAddress(uri, new GrpcChannelOptions
         {
             HttpHandler = handler,
             DisposeHttpClient = true,
             MaxReceiveMessageSize = LargestMessage,
             MaxSendMessageSize = LargestMessage,
         });
+        return (channel, channel.Intercept(new MeasuredDeadlines(time, timings.Answer)));
     }
 
-    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
+    private async ValueTask<Stream> ConnectAsync(string? path, DnsEndPoint address, bool bulk, CancellationToken cancellation)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var socket = path is null
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
+            : new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            if (bulk && path is null)
+                socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, TcpUserTimeout, BitConverter.GetBytes((int)timings.Unacknowledged.TotalMilliseconds));
+            EndPoint to = path is null ? address : new UnixDomainSocketEndPoint(path);
+            await socket.ConnectAsync(to, cancellation);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch

@@ -14,8 +14,6 @@ namespace Decant.Controller.Fleet;
 internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : IFleet
 {
     private const int TailLines = 50;
-    private static readonly TimeSpan AskDeadline = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan CancelDeadline = TimeSpan.FromSeconds(5);
 
     // A repeated call replays the operation's events: those that were reported already are not reported twice.
     private readonly ConcurrentDictionary<OperationId, ulong> reported = [];
@@ -30,7 +28,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         try
         {
             var status = await new Hosts.HostsClient(channels.To(host.Agent)).GetStatusAsync(
-                new GetStatusRequest { App = app.Value }, deadline: DateTime.UtcNow + AskDeadline, cancellationToken: cancellation);
+                new GetStatusRequest { App = app.Value }, cancellationToken: cancellation);
             return StatusMapping.ToObservation(status, app);
         }
         catch (RpcException exception)
@@ -48,7 +46,6 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         {
             var backend = await new Decant.V1.Balancers.BalancersClient(channels.To(agent)).GetBackendAsync(
                 new GetBackendRequest { Balancer = balancer.Balancer.Value, Backend = balancer.Backend.Value },
-                deadline: DateTime.UtcNow + AskDeadline,
                 cancellationToken: cancellation);
             return StatusMapping.ToObservation(backend);
         }
@@ -67,7 +64,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
         var tail = new Queue<string>();
         try
         {
-            if (step is StageStep stage && !await ReleaseUpload.SendAsync(channels.To(step.Agent), stage.App, stage.Release, archive, leases.TokenAt(step.Agent), progress, cancellation))
+            if (step is StageStep stage && !await ReleaseUpload.SendAsync(channels.BulkTo(step.Agent), stage.App, stage.Release, archive, leases.TokenAt(step.Agent), progress, cancellation))
                 return new StepOutcome.Failed(NoArchive(stage), []);
             return await FollowAsync(step, operation, deployment, progress, tail, cancellation);
         }
@@ -134,7 +131,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
                     Reason = $"deployment {deployment} was aborted by its operator",
                     FencingToken = leases.TokenAt(step.Agent),
                 },
-                deadline: DateTime.UtcNow + CancelDeadline);
+                deadline: channels.Deadline(channels.Timings.Cancel));
         }
         // It has not begun, or nobody answers: the journal says "aborted" either way, which promises nothing.
         catch (RpcException)

@@ -40,7 +40,7 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
         var answer = await AskAsync(
             agent,
             wanted.App,
-            leases => leases.AcquireLeaseAsync(request, deadline: DateTime.UtcNow + timings.WaitForEarlier + timings.CallDeadline, cancellationToken: cancellation),
+            leases => leases.AcquireLeaseAsync(request, deadline: channels.Deadline(timings.WaitForEarlier + timings.CallDeadline), cancellationToken: cancellation),
             cancellation);
         return answer is LeaseAnswer.Refused { Error.Reason: Execution.Refusals.LeaseHeld } refused
             ? refused with { Held = await HolderAtAsync(agent, wanted.App, cancellation) }
@@ -52,7 +52,7 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
     {
         var request = new RenewLeaseRequest { App = app.Value, FencingToken = TokenAt(agent), Step = Cut(step, 300) };
         return AskAsync(
-            agent, app, leases => leases.RenewLeaseAsync(request, deadline: DateTime.UtcNow + timings.CallDeadline, cancellationToken: cancellation), cancellation);
+            agent, app, leases => leases.RenewLeaseAsync(request, deadline: channels.Deadline(timings.CallDeadline), cancellationToken: cancellation), cancellation);
     }
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
         if (!tokens.TryRemove(agent, out var token)) return;
         try
         {
-            await Client(agent).ReleaseLeaseAsync(new ReleaseLeaseRequest { App = app.Value, FencingToken = token }, deadline: DateTime.UtcNow + timings.CallDeadline);
+            await Client(agent).ReleaseLeaseAsync(new ReleaseLeaseRequest { App = app.Value, FencingToken = token }, deadline: channels.Deadline(timings.CallDeadline));
         }
         // It expires.
         catch (RpcException)
@@ -72,7 +72,7 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
     /// <inheritdoc/>
     public async Task<OperatorError?> UnlockAsync(AgentAddress agent, HeldLease held, string by, string reason, CancellationToken cancellation)
     {
-        var (_, error) = await LeaseCalls.UnlockAsync(Client(agent), held.App, held.Token.ToWire(), by, reason, DateTime.UtcNow + timings.CallDeadline, cancellation);
+        var (_, error) = await LeaseCalls.UnlockAsync(Client(agent), held.App, held.Token.ToWire(), by, reason, channels.Deadline(timings.CallDeadline), cancellation);
         return error;
     }
 
@@ -98,7 +98,7 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
         try
         {
             var known = await Client(agent).ListLeasesAsync(
-                new ListLeasesRequest { App = app.Value }, deadline: DateTime.UtcNow + timings.CallDeadline, cancellationToken: cancellation);
+                new ListLeasesRequest { App = app.Value }, deadline: channels.Deadline(timings.CallDeadline), cancellationToken: cancellation);
             return known.Leases.FirstOrDefault() is { Remaining: not null } lease && FencingToken.TryRead(lease.FencingToken, out var token)
                 ? new HeldLease(app, token, new LeaseProcess(lease.Holder.User, lease.Holder.Machine, (int)lease.Holder.Pid, lease.Holder.Process))
                 : null;

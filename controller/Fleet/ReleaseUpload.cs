@@ -2,7 +2,6 @@ using Decant.Names;
 using Decant.V1;
 using Google.Protobuf;
 using Grpc.Core;
-using Grpc.Net.Client;
 
 namespace Decant.Controller.Fleet;
 
@@ -10,18 +9,15 @@ namespace Decant.Controller.Fleet;
 internal static class ReleaseUpload
 {
     private const int ChunkBytes = 256 * 1024;
-    private static readonly TimeSpan AskDeadline = TimeSpan.FromSeconds(10);
 
     /// <summary>Sends what the agent does not have yet; false when it lacks something and there is no archive to send it from.</summary>
     /// <exception cref="RpcException">The agent refused, or the connection broke: asking again goes on from the last good offset.</exception>
     public static async Task<bool> SendAsync(
-        GrpcChannel channel, AppName app, ReleaseId release, ArchiveFile? archive, ulong token, Action<StepProgress> progress, CancellationToken cancellation)
+        CallInvoker agent, AppName app, ReleaseId release, ArchiveFile? archive, ulong token, Action<StepProgress> progress, CancellationToken cancellation)
     {
-        var releases = new Releases.ReleasesClient(channel);
+        var releases = new Releases.ReleasesClient(agent);
         var there = await releases.GetUploadAsync(
-            new GetUploadRequest { App = app.Value, Release = StepCalls.Of(release) },
-            deadline: DateTime.UtcNow + AskDeadline,
-            cancellationToken: cancellation);
+            new GetUploadRequest { App = app.Value, Release = StepCalls.Of(release) }, cancellationToken: cancellation);
         if (there.Complete || there.Staged) return true;
         if (archive is null || archive.Release != release) return false;
 

@@ -4,7 +4,6 @@ using Decant.Names;
 using Decant.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using Grpc.Net.Client;
 
 namespace Decant.Controller.Fleet;
 
@@ -13,11 +12,11 @@ internal static class StepCalls
 {
     /// <summary>Makes the call. A stage step's archive has been uploaded before.</summary>
     public static AsyncServerStreamingCall<OperationEvent> Begin(
-        Step step, OperationRef operation, GrpcChannel channel, CancellationToken cancellation) => step switch
+        Step step, OperationRef operation, CallInvoker agent, CancellationToken cancellation) => step switch
         {
-            StageStep s => new Releases.ReleasesClient(channel).Stage(
+            StageStep s => new Releases.ReleasesClient(agent).Stage(
                 new StageRequest { Operation = operation, App = s.App.Value, Release = Of(s.Release) }, cancellationToken: cancellation),
-            PreflightStep s => new Instances.InstancesClient(channel).Preflight(
+            PreflightStep s => new Instances.InstancesClient(agent).Preflight(
                 new PreflightRequest
                 {
                     Operation = operation,
@@ -28,7 +27,7 @@ internal static class StepCalls
                     PortIsFreed = s.PortIsFreed,
                 },
                 cancellationToken: cancellation),
-            MigrateStep s => new Instances.InstancesClient(channel).Migrate(
+            MigrateStep s => new Instances.InstancesClient(agent).Migrate(
                 new MigrateRequest
                 {
                     Operation = operation,
@@ -40,7 +39,7 @@ internal static class StepCalls
                     Timeout = Duration.FromTimeSpan(s.Migration.Timeout),
                 },
                 cancellationToken: cancellation),
-            MigrateDownStep s => new Instances.InstancesClient(channel).Migrate(
+            MigrateDownStep s => new Instances.InstancesClient(agent).Migrate(
                 new MigrateRequest
                 {
                     Operation = operation,
@@ -52,7 +51,7 @@ internal static class StepCalls
                     Timeout = Duration.FromTimeSpan(s.Timeout),
                 },
                 cancellationToken: cancellation),
-            DrainStep s => new Decant.V1.Balancers.BalancersClient(channel).Drain(
+            DrainStep s => new Decant.V1.Balancers.BalancersClient(agent).Drain(
                 new DrainRequest
                 {
                     Operation = operation,
@@ -69,7 +68,7 @@ internal static class StepCalls
                     },
                 },
                 cancellationToken: cancellation),
-            UndrainStep s => new Decant.V1.Balancers.BalancersClient(channel).Undrain(
+            UndrainStep s => new Decant.V1.Balancers.BalancersClient(agent).Undrain(
                 new UndrainRequest
                 {
                     Operation = operation,
@@ -82,7 +81,7 @@ internal static class StepCalls
                     Weight = (uint)s.Weight,
                 },
                 cancellationToken: cancellation),
-            MoveStep s => new Decant.V1.Balancers.BalancersClient(channel).Move(
+            MoveStep s => new Decant.V1.Balancers.BalancersClient(agent).Move(
                 new MoveRequest
                 {
                     Operation = operation,
@@ -94,7 +93,7 @@ internal static class StepCalls
                     App = s.App.Value,
                 },
                 cancellationToken: cancellation),
-            RemoveMemberStep s => new Decant.V1.Balancers.BalancersClient(channel).RemoveMember(
+            RemoveMemberStep s => new Decant.V1.Balancers.BalancersClient(agent).RemoveMember(
                 new RemoveMemberRequest
                 {
                     Operation = operation,
@@ -104,7 +103,7 @@ internal static class StepCalls
                     App = s.App.Value,
                 },
                 cancellationToken: cancellation),
-            RetireStep s => new Instances.InstancesClient(channel).Retire(
+            RetireStep s => new Instances.InstancesClient(agent).Retire(
                 new RetireRequest
                 {
                     Operation = operation,
@@ -115,9 +114,9 @@ internal static class StepCalls
                     TermTimeout = Duration.FromTimeSpan(s.TermTimeout),
                 },
                 cancellationToken: cancellation),
-            KeepStep s => new Instances.InstancesClient(channel).Keep(
+            KeepStep s => new Instances.InstancesClient(agent).Keep(
                 new KeepRequest { Operation = operation, App = s.App.Value, Slot = s.At.Slot.Name.Value }, cancellationToken: cancellation),
-            StopStep s => new Instances.InstancesClient(channel).Stop(
+            StopStep s => new Instances.InstancesClient(agent).Stop(
                 new StopRequest
                 {
                     Operation = operation,
@@ -128,7 +127,7 @@ internal static class StepCalls
                     GoneBackFrom = s.GoneBackFrom,
                 },
                 cancellationToken: cancellation),
-            StartStep s => new Instances.InstancesClient(channel).Start(
+            StartStep s => new Instances.InstancesClient(agent).Start(
                 new StartRequest
                 {
                     Operation = operation,
@@ -139,7 +138,7 @@ internal static class StepCalls
                     Health = Of(s.Health),
                 },
                 cancellationToken: cancellation),
-            AwaitHealthyStep s => new Instances.InstancesClient(channel).AwaitHealthy(
+            AwaitHealthyStep s => new Instances.InstancesClient(agent).AwaitHealthy(
                 new AwaitHealthyRequest
                 {
                     Operation = operation,
@@ -151,7 +150,7 @@ internal static class StepCalls
                     MinHealthy = Duration.FromTimeSpan(s.MinHealthy),
                 },
                 cancellationToken: cancellation),
-            PruneStep s => new Releases.ReleasesClient(channel).PruneReleases(
+            PruneStep s => new Releases.ReleasesClient(agent).PruneReleases(
                 new PruneReleasesRequest { Operation = operation, App = s.App.Value, Keep = (uint)s.Keep }, cancellationToken: cancellation),
             _ => throw new InvalidOperationException($"step {step.GetType().Name} has no call"),
         };

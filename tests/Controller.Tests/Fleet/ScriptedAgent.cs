@@ -31,6 +31,12 @@ internal sealed class ScriptedAgent : IAsyncDisposable
 
     public List<string> Cancelled { get; } = [];
 
+    /// <summary>One for each cancellation that was asked for.</summary>
+    public SemaphoreSlim CancelAsked { get; } = new(0);
+
+    /// <summary>What a cancellation waits for.</summary>
+    public Task BeforeCancel { get; set; } = Task.CompletedTask;
+
     public int Stops { get; set; }
 
     /// <summary>What the Stop call does.</summary>
@@ -54,6 +60,7 @@ internal sealed class ScriptedAgent : IAsyncDisposable
     {
         if (server is not null) await server.DisposeAsync();
         Directory.Delete(directory, recursive: true);
+        CancelAsked.Dispose();
         await Received.DisposeAsync();
     }
 
@@ -92,10 +99,12 @@ internal sealed class ScriptedAgent : IAsyncDisposable
 
     private sealed class OperationsScript(ScriptedAgent agent) : Operations.OperationsBase
     {
-        public override Task<Operation> CancelOperation(CancelOperationRequest request, ServerCallContext context)
+        public override async Task<Operation> CancelOperation(CancelOperationRequest request, ServerCallContext context)
         {
             agent.Cancelled.Add(request.Id);
-            return Task.FromResult(new Operation());
+            agent.CancelAsked.Release();
+            await agent.BeforeCancel.WaitAsync(context.CancellationToken);
+            return new Operation();
         }
     }
 

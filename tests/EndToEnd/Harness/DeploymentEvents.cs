@@ -42,6 +42,10 @@ internal sealed class DeploymentEvents
         return index >= 0 ? index : throw new TestException($"there is no event {name} {verb} {host}");
     }
 
+    /// <summary>How long a step took, the first time.</summary>
+    public TimeSpan Seconds(string verb, string host) => TimeSpan.FromSeconds(
+        events.First(e => Text(e, "event") == "step_ended" && Text(e, "verb") == verb && Text(e, "host") == host).GetProperty("seconds").GetDouble());
+
     /// <summary>Where a host stands at the end: <c>done</c>, <c>untouched</c>, <c>rolled_back</c>, …</summary>
     public string PositionOf(string host)
         => Text(End.GetProperty("standings").EnumerateArray().Single(h => Text(h, "host") == host), "position");

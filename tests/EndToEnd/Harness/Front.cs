@@ -44,9 +44,9 @@ internal abstract class Front : IAsyncDisposable
     /// <param name="members">Servers of a configuration that has them from the beginning.</param>
     /// <param name="cancellation">Gives up.</param>
     public static async Task<Front> StartAsync(
-        FrontKind kind, TestHost host, string directory, int port, IEnumerable<(string Name, int Port)> members, CancellationToken cancellation) => kind switch
+        FrontKind kind, TestHost host, string directory, int port, IEnumerable<(string Name, string Address)> members, CancellationToken cancellation) => kind switch
         {
-            FrontKind.Haproxy => await Haproxy.StartAsync(directory, port, members, cancellation),
+            FrontKind.Haproxy => await Haproxy.StartAsync(directory, host.Place, port, members, cancellation),
             FrontKind.Nginx => await Nginx.StartAsync(directory, port, cancellation),
             FrontKind.Caddy => await Caddy.StartAsync(directory, port, cancellation),
             _ => await ProxyProcess.StartAsync(host.ConfigurationFile, port, cancellation),

@@ -8,10 +8,12 @@ namespace Decant.EndToEnd.Harness;
 internal sealed class Haproxy : Front
 {
     private readonly string configuration;
+    private readonly Place place;
     private RunningProgram? program;
 
-    private Haproxy(string configuration, int port, string socket)
+    private Haproxy(string configuration, Place place, int port, string socket)
     {
+        this.place = place;
         this.configuration = configuration;
         Port = port;
         Socket = socket;
@@ -21,12 +23,13 @@ internal sealed class Haproxy : Front
 
     public string Socket { get; }
 
-    public override Uri Url => new($"http://127.0.0.1:{Port}");
+    public override Uri Url => new($"http://{place.Members}:{Port}");
 
     private string MasterSocket => $"{Socket}.master";
 
     /// <summary>Starts it with one backend, <c>demo</c>, and its members.</summary>
-    public static async Task<Haproxy> StartAsync(string directory, int port, IEnumerable<(string Name, int Port)> members, CancellationToken cancellation)
+    public static async Task<Haproxy> StartAsync(
+        string directory, Place place, int port, IEnumerable<(string Name, string Address)> members, CancellationToken cancellation)
     {
         var socket = SocketIn(directory);
         var configuration = Path.Combine(directory, "haproxy.cfg");
@@ -42,16 +45,16 @@ internal sealed class Haproxy : Front
               timeout queue 5s
               timeout check 5s
             frontend web
-              bind 127.0.0.1:{port}
+              bind {place.Members}:{port}
               default_backend demo
             backend demo
               balance roundrobin
               option httpchk GET /health
               default-server check inter 200ms rise 1 fall 2 weight 100
-            {string.Join('\n', members.Select(m => $"  server {m.Name} 127.0.0.1:{m.Port}"))}
+            {string.Join('\n', members.Select(m => $"  server {m.Name} {m.Address}"))}
 
             """, cancellation);
-        var haproxy = new Haproxy(configuration, port, socket);
+        var haproxy = new Haproxy(configuration, place, port, socket);
         await haproxy.RunAsync(cancellation);
         return haproxy;
     }
@@ -59,7 +62,8 @@ internal sealed class Haproxy : Front
     /// <summary>Starts the processes (again); returns when they serve.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        program = RunningProgram.Start("/usr/sbin/haproxy", ["-W", "-db", "-S", MasterSocket, "-f", configuration]);
+        var (command, arguments) = place.Run("/usr/sbin/haproxy", ["-W", "-db", "-S", MasterSocket, "-f", configuration]);
+        program = RunningProgram.Start(command, arguments);
         await Eventually.TrueAsync(async () => await WorkerAsync(cancellation) is not null, "HAProxy's stats socket", cancellation);
     }
 

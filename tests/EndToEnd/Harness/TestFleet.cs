@@ -5,11 +5,13 @@ internal sealed class TestFleet : IAsyncDisposable
 {
     private readonly FreePorts ports;
     private readonly FrontKind kind;
+    private readonly Place controller;
     private Front? front;
 
-    private TestFleet(FrontKind kind, string directory, FreePorts ports, IReadOnlyList<TestHost> hosts, TestHost balancerHost, int balancerPort)
+    private TestFleet(FrontKind kind, Place controller, string directory, FreePorts ports, IReadOnlyList<TestHost> hosts, TestHost balancerHost, int balancerPort)
     {
         this.kind = kind;
+        this.controller = controller;
         Directory = directory;
         this.ports = ports;
         Hosts = hosts;
@@ -47,19 +49,20 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <param name="cancellation">Gives up.</param>
     /// <param name="kind">What is in front of them.</param>
     /// <param name="twoSlots">Each host has the slots blue and green instead of one.</param>
+    /// <param name="layout">Where each part runs; beside the tests when missing.</param>
     public static async Task<TestFleet> StartAsync(
-        int hosts, CancellationToken cancellation, FrontKind kind = FrontKind.Haproxy, bool twoSlots = false)
+        int hosts, CancellationToken cancellation, FrontKind kind = FrontKind.Haproxy, bool twoSlots = false, FleetLayout? layout = null)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("decant-e2e-").FullName;
         var ports = new FreePorts();
         var epmd = ports.Next();
         var web = Enumerable.Range(1, hosts).Select(n => new TestHost(
-            $"web{n}", directory, ports.Next(), ports.Next(), epmd, "", secondPort: twoSlots ? ports.Next() : 0)).ToList();
-        var edge = new TestHost("lb", directory, ports.Next(), 0, epmd, Front.AgentConfiguration(kind, directory));
-        var fleet = new TestFleet(kind, directory, ports, web, edge, ports.Next());
+            $"web{n}", directory, ports.Next(), ports.Next(), epmd, "", secondPort: twoSlots ? ports.Next() : 0, place: layout?.Hosts[n - 1])).ToList();
+        var edge = new TestHost("lb", directory, ports.Next(), 0, epmd, Front.AgentConfiguration(kind, directory), place: layout?.Balancer);
+        var fleet = new TestFleet(kind, layout?.Controller ?? Place.Here, directory, ports, web, edge, ports.Next());
         var members = twoSlots
-            ? web.SelectMany(h => new[] { ($"{h.Name}-blue", h.AppPort), ($"{h.Name}-green", h.SecondPort) })
-            : web.Select(h => (h.Name, h.AppPort));
+            ? web.SelectMany(h => new[] { ($"{h.Name}-blue", MemberAddress(h, h.AppPort)), ($"{h.Name}-green", MemberAddress(h, h.SecondPort)) })
+            : web.Select(h => (h.Name, MemberAddress(h, h.AppPort)));
         try
         {
             fleet.front = await Front.StartAsync(kind, edge, directory, fleet.BalancerPort, members, cancellation);
@@ -83,17 +86,18 @@ internal sealed class TestFleet : IAsyncDisposable
     {
         var quick = new[] { "min_healthy: 300ms", "healthy_deadline: 30s", "drain_timeout: 20s" }
             .Where(line => !strategy.Contains(line[..(line.IndexOf(':', StringComparison.Ordinal) + 1)], StringComparison.Ordinal));
-        var entries = Hosts.Take(hosts ?? Hosts.Count).Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, {(slots ?? TwoOrOne)(h)} }}");
+        var entries = Hosts.Take(hosts ?? Hosts.Count).Select(h => $"  {h.Name}: {{ agent: {h.AgentAddress}, address: {h.Place.Members}, {(slots ?? TwoOrOne)(h)} }}");
         File.WriteAllText(Manifest, $$"""
             app: demo
             hosts:
             {{string.Join('\n', entries)}}
             balancers:
-              edge: { agent: 127.0.0.1:{{BalancerHost.AgentPort}}, balancer: {{Front.BalancerName(kind)}}, backend: demo }
+              edge: { agent: {{BalancerHost.AgentAddress}}, balancer: {{Front.BalancerName(kind)}}, backend: demo }
             slot:
               env:
                 DEMO_DB: {{Database}}
                 DEMO_WARMUP_MS: 200
+            {{(controller == Place.Here ? "" : "    BIND: 0.0.0.0")}}
             {{Indent(environment, 4)}}
             health:
               http: { path: /health }
@@ -108,7 +112,10 @@ internal sealed class TestFleet : IAsyncDisposable
 
     /// <summary>Runs the controller with this fleet's manifest and journal.</summary>
     public Task<CommandResult> DecantAsync(CancellationToken cancellation, params string[] arguments)
-        => CommandResult.RunAsync(Programs.Decant, arguments, cancellation, ControllerEnvironment, Directory);
+    {
+        var (program, all) = controller.Run(Programs.Decant, arguments);
+        return CommandResult.RunAsync(program, all, cancellation, ControllerEnvironment, Directory);
+    }
 
     /// <summary>Runs the controller as another machine would: with a journal of its own, and without a sight of this one's processes.</summary>
     public Task<CommandResult> DecantElsewhereAsync(CancellationToken cancellation, params string[] arguments)
@@ -124,7 +131,10 @@ internal sealed class TestFleet : IAsyncDisposable
     /// ignore it.
     /// </summary>
     public RunningProgram StartDecant(params string[] arguments)
-        => RunningProgram.Start("/usr/bin/env", ["--default-signal=INT,TERM", "-C", Directory, Programs.Decant, .. arguments], ControllerEnvironment);
+    {
+        var (program, all) = controller.Run(Programs.Decant, arguments);
+        return RunningProgram.Start("/usr/bin/env", ["--default-signal=INT,TERM", "-C", Directory, program, .. all], ControllerEnvironment);
+    }
 
     /// <summary>Builds a release of the demo app and deploys it, which must succeed.</summary>
     public async Task<CommandResult> DeployedAsync(string version, CancellationToken cancellation, params string[] buildOptions)
@@ -156,9 +166,11 @@ internal sealed class TestFleet : IAsyncDisposable
         using var http = new HttpClient();
         return await Task.WhenAll(Hosts.Select(async host =>
         {
+            var url = $"http://127.0.0.1:{host.AppPort}/version";
+            if (host.Place != Place.Here) return await AskThereAsync(host.Place, url, cancellation);
             try
             {
-                return (await http.GetStringAsync($"http://127.0.0.1:{host.AppPort}/version", cancellation)).Trim();
+                return (await http.GetStringAsync(url, cancellation)).Trim();
             }
             catch (HttpRequestException)
             {
@@ -173,6 +185,14 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <summary>Two slots in the manifest.</summary>
     public static string TwoSlots(TestHost host, int blue, int green)
         => $"slots: {{ blue: {{ port: {blue}, node: demo-{host.Name}-{blue}@127.0.0.1 }}, green: {{ port: {green}, node: demo-{host.Name}-{green}@127.0.0.1 }} }}";
+
+    private static string MemberAddress(TestHost host, int port) => $"{host.Place.Members}:{port}";
+
+    private static async Task<string> AskThereAsync(Place place, string url, CancellationToken cancellation)
+    {
+        var (program, arguments) = place.Run("/usr/bin/curl", ["-sf", "--max-time", "5", url]);
+        return (await CommandResult.RunAsync(program, arguments, cancellation)).Output.Trim();
+    }
 
     private static string TwoOrOne(TestHost host)
         => host.SecondPort == 0 ? OneSlot(host, host.AppPort) : TwoSlots(host, host.AppPort, host.SecondPort);

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Grpc.Net.Client;
 
 namespace Decant.EndToEnd.Harness;
@@ -9,9 +10,18 @@ internal sealed class TestHost : IAsyncDisposable
     private RunningProgram? agent;
 
     public TestHost(
-        string name, string directory, int agentPort, int appPort, int epmdPort, string balancers, string diskFloor = "16MiB", int secondPort = 0)
+        string name,
+        string directory,
+        int agentPort,
+        int appPort,
+        int epmdPort,
+        string balancers,
+        string diskFloor = "16MiB",
+        int secondPort = 0,
+        Place? place = null)
     {
         Name = name;
+        Place = place ?? Place.Here;
         Directory = System.IO.Directory.CreateDirectory(Path.Combine(directory, name)).FullName;
         AgentPort = agentPort;
         AppPort = appPort;
@@ -21,8 +31,8 @@ internal sealed class TestHost : IAsyncDisposable
             host: {name}
             data_dir: {Directory}/data
             listen:
-              unix: {Directory}/decantd.sock
-              tcp: 127.0.0.1:{agentPort}
+              unix: {AgentSocket}
+              tcp: {AgentAddress}
             epmd_port: {epmdPort}
             limits:
               disk_floor: {diskFloor}
@@ -32,7 +42,16 @@ internal sealed class TestHost : IAsyncDisposable
 
     public string Name { get; }
 
+    /// <summary>Where it is.</summary>
+    public Place Place { get; }
+
     public string ConfigurationFile { get; }
+
+    /// <summary>Where its agent listens on the network.</summary>
+    public string AgentAddress => $"{Place.Address}:{AgentPort}";
+
+    /// <summary>The agent's unix socket.</summary>
+    public string AgentSocket => Path.Combine(Directory, "decantd.sock");
 
     public string Directory { get; }
 
@@ -54,12 +73,13 @@ internal sealed class TestHost : IAsyncDisposable
     public RunningProgram Agent => agent ?? throw new InvalidOperationException($"the agent of {Name} is not running");
 
     /// <summary>A gRPC channel to the agent.</summary>
-    public GrpcChannel Channel => channel ??= GrpcChannel.ForAddress($"http://127.0.0.1:{AgentPort}");
+    public GrpcChannel Channel => channel ??= Place == Place.Here ? GrpcChannel.ForAddress($"http://{AgentAddress}") : OverSocket();
 
     /// <summary>Starts the agent and waits until it is ready.</summary>
     public async Task StartAgentAsync(CancellationToken cancellation)
     {
-        agent = RunningProgram.Start(Programs.Decantd, ["--config", ConfigurationFile], AgentVariables);
+        var (program, arguments) = Place.Run(Programs.Decantd, ["--config", ConfigurationFile]);
+        agent = RunningProgram.Start(program, arguments, AgentVariables);
         await agent.WaitForLineAsync("agent is ready", cancellation);
     }
 
@@ -93,6 +113,21 @@ internal sealed class TestHost : IAsyncDisposable
         await Agent.DisposeAsync();
         agent = null;
     }
+
+    /// <summary>The unix socket is there in every namespace.</summary>
+    private GrpcChannel OverSocket() => GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
+    {
+        HttpHandler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(AgentSocket), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        },
+        DisposeHttpClient = true,
+    });
 
     public async ValueTask DisposeAsync()
     {
