@@ -266,13 +266,14 @@ internal sealed class DeploymentExecutor
         // Capacity first: hosts that serve nothing come before those that do; among them the last one touched comes first.
         var order = touched.AsEnumerable().Reverse().OrderBy(a => a.InRotation).ToList();
         events.Tell((at, id) => new RollbackStarted(at, id, [.. order.Select(a => a.Host)]));
-        var plan = await PlanRollbackAsync(order);
+        var (plan, refused) = await PlanRollbackAsync(order);
         events.Tell((at, id) => new PlanMade(at, id, plan, run.Attempt, IsRollback: true));
 
         // Hosts that serve nothing can only gain: each is tried, whatever became of the others. A host that serves is left
-        // serving once the way back has failed anywhere: it might fail there as well.
+        // serving once the way back has failed anywhere: it might fail there as well. The same when one that is out cannot be reached to
+        // be put back: what serves is all that there is.
         var cutovers = plan.Waves.SelectMany(w => w.Hosts).ToList();
-        var left = new HashSet<HostName>();
+        var left = refused.Where(h => !accounts[h].InRotation).ToHashSet();
         for (var i = 0; i < cutovers.Count && !steps.IsHalted; i++)
         {
             if (left.Contains(cutovers[i].Host) || (left.Count > 0 && accounts[cutovers[i].Host].InRotation)) continue;
@@ -289,7 +290,7 @@ internal sealed class DeploymentExecutor
             : DeploymentStatus.FailedPartly;
     }
 
-    private async Task<Plan> PlanRollbackAsync(IReadOnlyList<HostAccount> order)
+    private async Task<(Plan Plan, IEnumerable<HostName> Refused)> PlanRollbackAsync(IReadOnlyList<HostAccount> order)
     {
         var survey = await FleetSurvey.MakeAsync(parts.Fleet, run.Manifest, [], signal.Abort);
         var back = order.Where(a => run.Manifest.Hosts.Any(h => h.Name == a.Host)).Select(Back).ToList();
@@ -301,7 +302,7 @@ internal sealed class DeploymentExecutor
             var other => throw new InvalidOperationException($"plan result {other} is not known"),
         };
         foreach (var refusal in refusals) accounts[refusal.Host].Lose(refusal.Error);
-        return plan;
+        return (plan, refusals.Select(r => r.Host));
     }
 
     private static HostRollback Back(HostAccount account) => new(

@@ -33,7 +33,6 @@ internal sealed class MeasuredDeadlines(TimeProvider time, TimeSpan answer) : In
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
         TRequest request, ClientInterceptorContext<TRequest, TResponse> context, AsyncServerStreamingCallContinuation<TRequest, TResponse> continuation)
     {
-        ArgumentNullException.ThrowIfNull(continuation);
         if (context.Options.Deadline is not { } deadline) return continuation(request, context);
         var limit = new Limit(time, deadline - time.GetUtcNow().UtcDateTime, context.Options.CancellationToken);
         var call = continuation(request, With(context, context.Options.WithCancellationToken(limit.Token)));

@@ -40,6 +40,8 @@ public class NetworkTests
 
     private static IEnumerable<string> LinksInLongMode => LongMode.Cases<string>([], ["web1", "lb"]);
 
+    private static IEnumerable<int> OutagesInLongMode => LongMode.Cases<int>([], [4]);
+
     private static IEnumerable<string> StepsToLoseForGoodInLongMode => LongMode.Cases<string>([], ["web2/stage", "web2/start"]);
 
     private static IEnumerable<string> DrainsInLongMode => LongMode.Cases<string>([], ["web1/drain/edge"]);
@@ -191,8 +193,44 @@ public class NetworkTests
     }
 
     [Test]
+    [CancelAfter(240_000)]
+    public async Task A_link_that_is_down_until_it_is_noticed_again_and_again_breaks_calls_and_each_operation_is_done_once(
+        [ValueSource(nameof(OutagesInLongMode))] int outages, CancellationToken cancellation)
+    {
+        var cable = network.Agents[0];
+        var noticed = new List<TimeSpan>();
+        var (exitCode, output, report) = await DeployAsync(
+            async deployment =>
+            {
+                await deployment.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/preflight\"", cancellation);
+                while (noticed.Count < outages)
+                {
+                    var broken = Times(deployment.Output, "step_retried");
+                    var clock = Stopwatch.StartNew();
+                    await cable.CutAsync();
+                    await Eventually.TrueAsync(() => Task.FromResult(Times(deployment.Output, "step_retried") > broken), "the controller notices", cancellation);
+                    noticed.Add(clock.Elapsed);
+                    var ended = Times(deployment.Output, "step_ended");
+                    await cable.MendAsync();
+                    await Eventually.TrueAsync(() => Task.FromResult(Times(deployment.Output, "step_ended") > ended), "a step ends", cancellation);
+                }
+            },
+            cancellation);
+
+        Assert.That(exitCode, Is.Zero, $"{output}\n{fleet.AgentLogs()}");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(noticed, Has.All.LessThan(ControllerNotices));
+            Assert.That(report.Failed, Is.Zero, $"{report}");
+            await AssertDoneOnceAsync(output, cancellation);
+        }
+
+        Tell($"controller - agent, down {outages} times until noticed", $"controller: {string.Join(", ", noticed.Select(Seconds))}", "joined by its id, done once; exit code 0", report);
+    }
+
+    [Test]
     [CancelAfter(400_000)]
-    public async Task A_link_that_is_cut_for_good_fails_the_deployment_by_name_the_others_serve_and_resume_completes_it(
+    public async Task A_link_that_is_cut_for_good_fails_the_deployment_by_name_the_others_serve_and_it_is_completed_when_the_link_is_mended(
         [ValueSource(nameof(StepsToLoseForGoodInLongMode))] string step, CancellationToken cancellation)
     {
         var cable = network.Agents[1];
@@ -209,9 +247,10 @@ public class NetworkTests
         var serving = await fleet.VersionsAsync(cancellation);
         var events = DeploymentEvents.In(output);
         await cable.MendAsync();
-        var resumed = await fleet.DecantAsync(cancellation, "resume", events.Deployment);
-
+        // What has touched nothing leaves nothing to resume.
         var untouched = step == "web2/stage";
+        var completed = await (untouched ? fleet.DecantAsync(cancellation, "deploy", archive) : fleet.DecantAsync(cancellation, "resume", events.Deployment));
+
         using (Assert.EnterMultipleScope())
         {
             Assert.That(exitCode, Is.EqualTo(untouched ? FailedSafely : NeedsAttention), output);
@@ -220,17 +259,17 @@ public class NetworkTests
             Assert.That(failure.GetProperty("host").GetString(), Is.EqualTo("web2"));
             Assert.That(failure.GetProperty("state").GetString(), Is.EqualTo("unknown"));
             Assert.That(failure.GetProperty("error").GetProperty("message").GetString(), Does.Contain($"the agent at {fleet.Hosts[1].AgentAddress} cannot be reached"));
-            Assert.That(events.End.GetProperty("message").GetString(), Does.Contain("web2"), output);
+            Assert.That(events.End.GetProperty("message").GetString(), Does.Contain("web2").IgnoreCase, output);
             Assert.That(serving[0], Is.EqualTo(untouched ? old : next), output);
             Assert.That(report.Failed, Is.Zero, $"{report}");
-            Assert.That(resumed.ExitCode, Is.Zero, resumed.Everything);
-            Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { next, next }));
+            Assert.That(completed.ExitCode, Is.EqualTo(untouched ? 0 : FailedSafely), completed.Everything);
+            Assert.That(await fleet.VersionsAsync(cancellation), Is.All.EqualTo(untouched ? next : old), "either forward or back, and all of them");
         }
 
         Tell(
             $"controller - agent, cut for good in {step}",
             $"controller: {Seconds(noticed)}, given up after {Seconds(events.Seconds(step.Split('/')[1], "web2"))}",
-            $"exit code {exitCode}, {(untouched ? "nothing touched" : "web1 serves on, web2 unknown and named")}; resume: exit code {resumed.ExitCode}",
+            $"exit code {exitCode}, {(untouched ? "nothing touched; deploy again" : "web1 serves on, web2 unknown and named; resume completes the way back")}: exit code {completed.ExitCode}",
             report);
     }
 
@@ -350,9 +389,10 @@ public class NetworkTests
     public async Task A_host_that_the_balancer_cannot_reach_is_not_counted_on_and_only_requests_on_the_cut_link_are_lost(
         [ValueSource(nameof(MembersInLongMode))] string host, CancellationToken cancellation)
     {
+        fleet.WriteManifest("undrain_timeout: 5s");
         var cable = network.Members[1];
         var noticed = TimeSpan.Zero;
-        CommandResult refused = null!;
+        CommandResult failed = null!;
         var report = await fleet.UnderLoadAsync(
             async load =>
             {
@@ -362,7 +402,7 @@ public class NetworkTests
                 await Eventually.TrueAsync(async () => (await fleet.Balancer.AskAsync("show stat", cancellation)).Split('\n').Any(l => l.StartsWith($"demo,{host},", StringComparison.Ordinal) && l.Contains(",DOWN,", StringComparison.Ordinal)), "HAProxy calls it down", cancellation);
                 noticed = clock.Elapsed;
                 load.Mark("down");
-                refused = await fleet.DecantAsync(cancellation, "deploy", archive);
+                failed = await fleet.DecantAsync(cancellation, "deploy", archive);
                 await cable.MendAsync();
                 load.Mark("mended");
                 await Eventually.TrueAsync(async () => (await fleet.Balancer.AskAsync("show stat", cancellation)).Split('\n').Any(l => l.StartsWith($"demo,{host},", StringComparison.Ordinal) && l.Contains(",UP,", StringComparison.Ordinal)), "HAProxy calls it up", cancellation);
@@ -372,14 +412,14 @@ public class NetworkTests
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(refused.ExitCode, Is.EqualTo(FailedSafely), refused.Everything);
-            Assert.That(refused.Errors + refused.Output, Does.Contain("web1"), refused.Everything);
+            Assert.That(failed.ExitCode, Is.EqualTo(NeedsAttention), failed.Everything);
+            Assert.That(failed.Output, Does.Contain("web1: untouched").And.Contain("web2: OUT OF ROTATION"), failed.Everything);
             Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { old, old }));
             Assert.That(report.In("down").Where(s => s.Failure is not null), Is.Empty, $"what came when HAProxy had noticed: {report}");
             Assert.That(report.In("mended").Where(s => s.Failure is not null), Is.Empty, $"{report}");
         }
 
-        Tell("balancer - host, cut while the host serves", $"HAProxy: {Seconds(noticed)} (its own checks)", "a deployment is refused the drain of the last host that is up: exit code 3", report);
+        Tell("balancer - host, cut while the host serves", $"HAProxy: {Seconds(noticed)} (its own checks)", "a deployment begins with that host and cannot put it back; web1 is not touched: exit code 4", report);
     }
 
     private IEnumerable<Cable> AllCables => [.. network.Agents, .. network.Members, network.BalancerAgent];

@@ -72,6 +72,23 @@ public class FailedRollbackTests
     }
 
     [Test]
+    public void When_a_host_cannot_be_reached_on_the_way_back_those_that_serve_are_left_serving()
+    {
+        using var simulation = new Simulation(seed: 1, faults: (step, _) => step.Key == "web3/start" ? Fault.AgentDies : Fault.None);
+
+        var failed = simulation.Deploy();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(failed.Status, Is.EqualTo(DeploymentStatus.FailedPartly), failed.Summary);
+            Assert.That(simulation.Fleet.InRotation, Is.EqualTo(2));
+            Assert.That(simulation.Journal.StepsOf(failed.Id).Where(s => s.IsRollback).Select(s => s.Key), Is.Empty, "nobody is taken out");
+            Assert.That(failed.Summary, Does.Contain("2 of 3 hosts serve: 2.0.0 on web1, web2.").And.Contain("web3"));
+            Assert.That(failed.WhatNext, Does.Contain($"decant resume {failed.Id}"));
+        });
+    }
+
+    [Test]
     public void Of_a_host_whose_switch_back_failed_the_instance_that_it_would_move_from_is_not_ended()
     {
         using var simulation = new Simulation(seed: 1, isSwitch: true, faults: (step, operation) =>
