@@ -74,6 +74,25 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     /// <summary>Deployments of this controller.</summary>
     public static DeploymentJournal Journal() => new(JournalDatabase.At(State()));
 
+    /// <summary>The manifest, where there is one.</summary>
+    /// <exception cref="OperatorException">One was named, or is here, and is wrong.</exception>
+    public static async Task<DeploymentManifest?> ManifestHereAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var path = parsed.GetRequiredValue(CommonOptions.Manifest);
+        var isNamed = parsed.GetResult(CommonOptions.Manifest) is { Implicit: false };
+        return isNamed || File.Exists(path) ? (await ReadManifestAsync(path, cancellation)).Manifest : null;
+    }
+
+    /// <summary>Takes over what the agents of the manifest here know of its app's deployments; nothing where there is no manifest.</summary>
+    public async Task<Recollection> RecallAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        if (await ManifestHereAsync(parsed, cancellation) is not { } manifest) return Recollection.None;
+        var recollection = await Deployments(_ => { }).RecallAsync(manifest, cancellation);
+        foreach (var problem in recollection.Problems)
+            Terminal.Note($"{problem.Facts.GetValueOrDefault("host")}: deployments made from other machines are not known from it: {problem.Message}");
+        return recollection;
+    }
+
     /// <summary>Asks one agent a short question; an agent that does not answer is a value.</summary>
     public async Task<(T? Answer, OperatorError? Error)> AskAsync<T>(string host, AgentAddress agent, Func<CallInvoker, AsyncUnaryCall<T>> call)
         where T : class
