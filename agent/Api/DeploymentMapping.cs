@@ -3,6 +3,7 @@ using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Names;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
 namespace Decant.Agent.Api;
@@ -101,7 +102,7 @@ internal static class DeploymentMapping
         if (time is { Seconds: < FirstSecond or > LastSecond } or { Nanos: < 0 or > 999_999_999 }) reader.Wrong(field, "is no time");
     }
 
-    private static void ReadHosts(RequestReader reader, string field, IReadOnlyCollection<string> hosts)
+    private static void ReadHosts(RequestReader reader, string field, RepeatedField<string> hosts)
     {
         if (hosts.Count > MostHosts) reader.Wrong(field, $"has {hosts.Count} entries, at most {MostHosts} are allowed");
         foreach (var host in hosts.Take(MostHosts)) reader.Text(field, host, LongestHost, required: true);

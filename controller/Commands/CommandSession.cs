@@ -74,13 +74,22 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     /// <summary>Deployments of this controller.</summary>
     public static DeploymentJournal Journal() => new(JournalDatabase.At(State()));
 
-    /// <summary>The manifest, where there is one.</summary>
-    /// <exception cref="OperatorException">One was named, or is here, and is wrong.</exception>
-    public static async Task<DeploymentManifest?> ManifestHereAsync(ParseResult parsed, CancellationToken cancellation)
+    /// <summary>The manifest, where there is one. One that nobody named, and that is wrong, holds nothing up that can do without.</summary>
+    /// <exception cref="OperatorException">One was named, and is wrong.</exception>
+    public async Task<DeploymentManifest?> ManifestHereAsync(ParseResult parsed, CancellationToken cancellation)
     {
         var path = parsed.GetRequiredValue(CommonOptions.Manifest);
         var isNamed = parsed.GetResult(CommonOptions.Manifest) is { Implicit: false };
-        return isNamed || File.Exists(path) ? (await ReadManifestAsync(path, cancellation)).Manifest : null;
+        if (!isNamed && !File.Exists(path)) return null;
+        try
+        {
+            return (await ReadManifestAsync(path, cancellation)).Manifest;
+        }
+        catch (OperatorException exception) when (!isNamed)
+        {
+            Terminal.Note($"agents are not asked for deployments that this machine does not know: {exception.Error.Message}");
+            return null;
+        }
     }
 
     /// <summary>Takes over what the agents of the manifest here know of its app's deployments; nothing where there is no manifest.</summary>

@@ -79,7 +79,7 @@ internal static class DeployCommands
             async () =>
             {
                 var id = ReadId(parsed.GetRequiredValue(Deployment));
-                var here = await CommandSession.ManifestHereAsync(parsed, cancellation);
+                var here = await session.ManifestHereAsync(parsed, cancellation);
                 var archive = parsed.GetValue(From) is { } path ? Path.GetFullPath(path) : null;
                 return await RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop, here, archive));
             },

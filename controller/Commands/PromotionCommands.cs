@@ -61,7 +61,7 @@ internal static class PromotionCommands
         ExitCode wished = ExitCode.Success) => session.RunAsync(async () =>
         {
             var id = DeployCommands.ReadId(parsed.GetRequiredValue(Deployment));
-            var here = await CommandSession.ManifestHereAsync(parsed, cancellation);
+            var here = await session.ManifestHereAsync(parsed, cancellation);
             // One that another machine runs is not stopped from here: its lease refuses the decision, and says whose it is.
             if (CommandSession.Journal().Find(id) is { Status: DeploymentStatus.Running } record) await StopAsync(session, record, cancellation);
             var code = await DeployCommands.RunAsync(session, parsed, (service, stop) => decide(service, id, stop, here));

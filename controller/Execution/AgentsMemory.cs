@@ -66,7 +66,7 @@ internal sealed class AgentsMemory(IHostRecords records, DeploymentJournal journ
     }
 
     /// <summary>A release that made a deployment fail elsewhere is not to make another one fail here.</summary>
-    private void Remember(DeploymentRecord record, IReadOnlyList<(StepRecord Step, int Order)> steps)
+    private void Remember(DeploymentRecord record, List<(StepRecord Step, int Order)> steps)
     {
         if (record is not { Intent: PlanIntent.Deploy, Release: { } release }) return;
         var fault = steps.Select(s => s.Step).FirstOrDefault(s => s is
@@ -82,13 +82,13 @@ internal sealed class AgentsMemory(IHostRecords records, DeploymentJournal journ
 
     /// <summary>The whole record, from whoever still has it.</summary>
     private async Task<DeploymentRecord?> WholeAsync(
-        AppName app, DeploymentId id, IReadOnlyList<NamedAgent> agents, (int, int) age, List<OperatorError> problems, CancellationToken cancellation)
+        AppName app, DeploymentId id, List<NamedAgent> agents, (int, int) age, List<OperatorError> problems, CancellationToken cancellation)
     {
         foreach (var agent in agents)
         {
             var (kept, error) = await records.ListAsync(agent.Address, app, id, cancellation);
             if (error is not null) problems.Add(error.With("host", agent.Name));
-            if (kept.FirstOrDefault() is not { } whole) continue;
+            if (kept is not [var whole, ..]) continue;
             try
             {
                 var record = RecordMapping.ToRecord(whole.Record);

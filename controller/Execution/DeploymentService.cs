@@ -464,7 +464,7 @@ internal sealed class DeploymentService(
                 + (problems.Count == 0 ? "" : $"; not all of them could be asked: {string.Join("; ", problems.Select(p => p.Message).Distinct())}"),
             "`decant history` lists those that are known");
 
-    private static OperatorError ArchiveNeeded(DeploymentRecord record, IReadOnlyList<HostName> hosts) => new(
+    private static OperatorError ArchiveNeeded(DeploymentRecord record, List<HostName> hosts) => new(
         StatusCode.FailedPrecondition,
         Refusals.ArchiveNeeded,
         $"{string.Join(", ", hosts)} {(hosts.Count == 1 ? "does" : "do")} not have {record.App} {record.Release}, and its archive, {record.ArchivePath}"

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
@@ -148,7 +149,7 @@ internal static class RecordMapping
     private static ControllerProcess ToHolder(V1.DeploymentController controller)
     {
         var cut = controller.Process.LastIndexOf('/');
-        var ticks = long.TryParse(controller.Process[(cut + 1)..], out var parsed) ? parsed : 0;
+        var ticks = long.TryParse(controller.Process.AsSpan(cut + 1), CultureInfo.InvariantCulture, out var parsed) ? parsed : 0;
         // A space that cannot be read is no reason to take the process for one of this machine.
         var space = cut > 0 ? controller.Process[..cut] : "unknown";
         return new ControllerProcess((int)Math.Min(controller.Pid, int.MaxValue), ticks, controller.User, controller.Machine, space);

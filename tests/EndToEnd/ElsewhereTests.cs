@@ -63,7 +63,7 @@ public class ElsewhereTests
         Assert.That(report.Failed, Is.Zero, $"{report}\n{everything}");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(running.Output, Does.Contain(": running").And.Match("drain web1 at edge .*, no sessions").And.Match("wait until demo 1.1.0 .* on web1 .*: not ended"), everything);
+            Assert.That(running.Output, Does.Contain(": running").And.Match("drain web1 at edge .*, no sessions").And.Match("wait until demo 1.1.0.* on web1 .*: not ended"), everything);
             Assert.That(running.Errors, Does.Match($@"deployment {id}: attempt 1, by \S+ on \S+, is known from the agents of web1, web2, balancer edge"), everything);
             Assert.That(early.ExitCode, Is.EqualTo(Refused), everything);
             Assert.That(early.Errors, Does.Match(@"demo is being changed by \S+ on \S+ \(pid \d+\), deploying demo 1\.1\.0"), everything);

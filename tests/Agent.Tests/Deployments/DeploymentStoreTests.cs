@@ -102,7 +102,7 @@ internal sealed class DeploymentStoreTests
     private FencingToken Acquire(AppName app)
         => leases.Acquire(app, new LeaseHolder("a", "ann", "ops1", "deploying", 7, "", null), TimeSpan.FromMinutes(10), "").Token;
 
-    private static string Refused(TestDelegate act) => Assert.Throws<OperatorException>(act)!.Error.Reason;
+    private static string Refused(Action act) => Assert.Throws<OperatorException>(act)!.Error.Reason;
 
     private static KeptDeployment Kept(AppName app, string id, FencingToken token, uint attempt = 1, uint revision = 1) => new(
         DeploymentId.Parse(id), app, attempt, revision, token, DateTimeOffset.UnixEpoch, Encoding.UTF8.GetBytes($"{id}/{attempt}/{revision}"));
