@@ -1,6 +1,7 @@
 using Decant.Agent.Api;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
+using Decant.Agent.Deployments;
 using Decant.Agent.Elixir;
 using Decant.Agent.Health;
 using Decant.Agent.Hosting;
@@ -91,6 +92,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
     services.AddSingleton<LeaseStore>();
     services.AddSingleton(provider => provider.GetRequiredService<LeaseStore>().Open(TimeProvider.System));
+    services.AddSingleton<DeploymentStore>();
     services.AddSingleton<OperationRunner>();
     services.AddSingleton<EarlierOperations>();
     services.AddSingleton<OperationCalls>();
@@ -158,6 +160,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     app.MapGrpcService<InstancesService>();
     app.MapGrpcService<HostsService>();
     app.MapGrpcService<LeasesService>();
+    app.MapGrpcService<DeploymentsService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

@@ -11,7 +11,12 @@ internal static class OperationMapping
     {
         var message = new V1.Operation
         {
-            Ref = new V1.OperationRef { Id = record.Id.Value, DeploymentId = record.Deployment?.Value ?? "" },
+            Ref = new V1.OperationRef
+            {
+                Id = record.Id.Value,
+                DeploymentId = record.Deployment?.Value ?? "",
+                Step = record.Step is { } step ? V1.DeploymentStep.Parser.ParseFrom(step.Content.Span) : null,
+            },
             Kind = ToMessage(record.Kind),
             State = ToMessage(record.State),
             Host = host,

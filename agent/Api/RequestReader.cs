@@ -85,6 +85,16 @@ internal sealed class RequestReader
         return text;
     }
 
+    /// <summary>A text of several lines for people.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="text">What it holds.</param>
+    /// <param name="most">Characters that it may have.</param>
+    public string Lines(string field, string text, int most)
+    {
+        if (text.Length > most) Wrong(field, $"has {text.Length} characters, at most {most} are allowed");
+        return text;
+    }
+
     /// <summary>Notes that a field is wrong.</summary>
     public void Wrong(string field, string reason) => errors.Add(new FieldError(field, reason));
 
@@ -100,7 +110,14 @@ internal sealed class RequestReader
         var id = Required<OperationId>("operation.id", operation?.Id, OperationId.TryParse);
         var deployment = Optional<DeploymentId>("operation.deployment_id", operation?.DeploymentId, DeploymentId.TryParse);
         return new OperationRequest(
-            id, deployment, kind, subject, RequestFingerprint.Of(request), exclusive, Token("operation.fencing_token", operation?.FencingToken ?? 0));
+            id,
+            deployment,
+            kind,
+            subject,
+            RequestFingerprint.Of(request),
+            exclusive,
+            Token("operation.fencing_token", operation?.FencingToken ?? 0),
+            operation?.Step is { } step ? DeploymentMapping.ReadStep(this, "operation.step", step) : null);
     }
 
     /// <summary>Refuses the request when any field is wrong, naming all of them.</summary>

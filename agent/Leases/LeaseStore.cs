@@ -2,7 +2,6 @@ using Decant.Agent.Operations;
 using Decant.Agent.State;
 using Decant.Errors;
 using Decant.Names;
-using Grpc.Core;
 using LiteDB;
 
 namespace Decant.Agent.Leases;
@@ -28,12 +27,7 @@ internal sealed class LeaseStore(AgentDatabase database)
         }
         catch (IOException exception)
         {
-            throw new OperatorException(
-                exception.IsDiskFull()
-                    ? UnexpectedError.Of(exception)
-                    : new OperatorError(
-                        StatusCode.Internal, "JOURNAL_UNWRITABLE", $"the agent cannot write its leases: {exception.Message}", "mend the disk that holds data_dir"),
-                exception);
+            throw new OperatorException(UnexpectedError.Unwritable(exception, "leases"), exception);
         }
     }
 

@@ -43,6 +43,7 @@ internal static class OperationDocument
         ["error"] = record.Error is { } error ? FromError(error) : BsonValue.Null,
         ["result"] = record.Result is { } result ? FromResult(result) : BsonValue.Null,
         ["events"] = new BsonArray(events.Select(FromEvent)),
+        ["step"] = record.Step is { } step ? new BsonValue(step.Content.ToArray()) : BsonValue.Null,
     };
 
     public static OperationRecord ToRecord(BsonDocument document) => new(
@@ -59,7 +60,8 @@ internal static class OperationDocument
         Enum.Parse<OperationState>(document[State]),
         document["ended"].IsNull ? null : ToTime(document["ended"]),
         document["error"].IsNull ? null : ToError(document["error"]),
-        document["result"].IsNull ? null : ToResult(document["result"]));
+        document["result"].IsNull ? null : ToResult(document["result"]),
+        document["step"].IsNull ? null : new CallersStep(document["step"].AsBinary));
 
     public static IReadOnlyList<OperationEvent> ToEvents(BsonDocument document)
     {

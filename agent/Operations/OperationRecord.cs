@@ -14,6 +14,7 @@ namespace Decant.Agent.Operations;
 /// <param name="EndedAt">Null while it runs.</param>
 /// <param name="Error">Why it failed, was cancelled or interrupted.</param>
 /// <param name="Result">What it has to tell when it succeeded.</param>
+/// <param name="Step">What its caller said of the step that it is; null: nothing.</param>
 internal sealed record OperationRecord(
     OperationId Id,
     DeploymentId? Deployment,
@@ -24,7 +25,8 @@ internal sealed record OperationRecord(
     OperationState State,
     DateTimeOffset? EndedAt = null,
     OperatorError? Error = null,
-    OperationResult? Result = null);
+    OperationResult? Result = null,
+    CallersStep? Step = null);
 
 /// <summary>What an operation is about; parts that do not apply are null.</summary>
 /// <param name="App">The app.</param>

@@ -13,5 +13,17 @@ namespace Decant.Agent.Operations;
 /// host: <c>app/shop</c>; migrations <c>migrate/shop</c>; balancer members <c>member/edge/shop/web1</c>.
 /// </param>
 /// <param name="Token">Of the caller's lease; null: it has none.</param>
+/// <param name="Step">What the caller says of the step that it is; null: nothing.</param>
 internal sealed record OperationRequest(
-    OperationId Id, DeploymentId? Deployment, OperationKind Kind, OperationSubject Subject, string Fingerprint, string? Exclusive, FencingToken? Token = null);
+    OperationId Id,
+    DeploymentId? Deployment,
+    OperationKind Kind,
+    OperationSubject Subject,
+    string Fingerprint,
+    string? Exclusive,
+    FencingToken? Token = null,
+    CallersStep? Step = null);
+
+/// <summary>The step of a deployment that an operation is, as its caller describes it: kept for other controllers, and not looked into.</summary>
+/// <param name="Content">As it came.</param>
+internal sealed record CallersStep(ReadOnlyMemory<byte> Content);

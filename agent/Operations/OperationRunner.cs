@@ -46,7 +46,7 @@ internal sealed partial class OperationRunner(OperationJournal journal, LeaseBoo
             if (running.Count >= Most) throw new OperatorException(TooMany);
             var operation = new RunningOperation(
                 new OperationRecord(
-                    request.Id, request.Deployment, request.Kind, request.Subject, request.Fingerprint, time.GetUtcNow(), OperationState.Running),
+                    request.Id, request.Deployment, request.Kind, request.Subject, request.Fingerprint, time.GetUtcNow(), OperationState.Running, Step: request.Step),
                 time);
             journal.Begin(operation.Record);
             Announce(operation.Record);

@@ -69,6 +69,34 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     /// <summary>Deployments of this controller.</summary>
     public static DeploymentJournal Journal() => new(JournalDatabase.At(State()));
 
+    /// <summary>The manifest, where there is one. One that nobody named, and that is wrong, holds nothing up that can do without.</summary>
+    /// <exception cref="OperatorException">One was named, and is wrong.</exception>
+    public async Task<DeploymentManifest?> ManifestHereAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var path = parsed.GetRequiredValue(CommonOptions.Manifest);
+        var isNamed = parsed.GetResult(CommonOptions.Manifest) is { Implicit: false };
+        if (!isNamed && !File.Exists(path)) return null;
+        try
+        {
+            return (await ReadManifestAsync(path, cancellation)).Manifest;
+        }
+        catch (OperatorException exception) when (!isNamed)
+        {
+            Terminal.Note($"agents are not asked for deployments that this machine does not know: {exception.Error.Message}");
+            return null;
+        }
+    }
+
+    /// <summary>Takes over what the agents of the manifest here know of its app's deployments; nothing where there is no manifest.</summary>
+    public async Task<Recollection> RecallAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        if (await ManifestHereAsync(parsed, cancellation) is not { } manifest) return Recollection.None;
+        var recollection = await Deployments(_ => { }).RecallAsync(manifest, cancellation);
+        foreach (var problem in recollection.Problems)
+            Terminal.Note($"{problem.Facts.GetValueOrDefault("host")}: deployments made from other machines are not known from it: {problem.Message}");
+        return recollection;
+    }
+
     /// <summary>Asks one agent a short question; an agent that does not answer is a value.</summary>
     public async Task<(T? Answer, OperatorError? Error)> AskAsync<T>(string host, AgentAddress agent, Func<CallInvoker, AsyncUnaryCall<T>> call)
         where T : class

@@ -28,6 +28,8 @@ internal static class DeployCommands
 
     private static readonly Argument<string> Deployment = new("deployment") { Description = "Id of the deployment, as `decant history` lists it" };
 
+    private static readonly Option<string?> From = new("--archive") { Description = "The deployment's archive, when a host lacks the release and the file is not where it was", HelpName = "FILE" };
+
     private static readonly Option<string?> To = new("--to")
     {
         Description = "Go to this version instead of each host's last good release",
@@ -72,12 +74,14 @@ internal static class DeployCommands
     public static Command CreateResume(CommandSession session)
     {
         var command = new OperatorCommand(
-            "resume", "Go on with a deployment that was stopped, aborted or interrupted", "decant resume 20261125-101502-k3f9") { Deployment };
+            "resume", "Go on with a deployment that was stopped, aborted or interrupted, on this machine or another", "decant resume 20261125-101502-k3f9") { Deployment, From };
         command.SetAction((parsed, cancellation) => session.RunAsync(
-            () =>
+            async () =>
             {
                 var id = ReadId(parsed.GetRequiredValue(Deployment));
-                return RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop));
+                var here = await session.ManifestHereAsync(parsed, cancellation);
+                var archive = parsed.GetValue(From) is { } path ? Path.GetFullPath(path) : null;
+                return await RunAsync(session, parsed, (service, stop) => service.ResumeAsync(id, stop, here, archive));
             },
             cancellation));
         return command;

@@ -9,7 +9,7 @@ using Spectre.Console;
 
 namespace Decant.Controller.Commands;
 
-/// <summary><c>decant history</c> and <c>decant show</c>: what this controller has done.</summary>
+/// <summary><c>decant history</c> and <c>decant show</c>: what has been done, from this machine and, by what the agents keep, from others.</summary>
 internal static class HistoryCommands
 {
     private static readonly Option<int> Limit = new("--limit", "-n") { Description = "At most this many", DefaultValueFactory = _ => 20 };
@@ -22,23 +22,25 @@ internal static class HistoryCommands
 
     public static Command CreateHistory(CommandSession session)
     {
-        var command = new OperatorCommand("history", "List the deployments made from this machine, newest first", "decant history -n 5") { Limit };
-        command.SetAction((parsed, cancellation) => session.RunAsync(() => Task.FromResult(History(session, parsed)), cancellation));
+        var command = new OperatorCommand("history", "List deployments, newest first: those made from this machine, and those that the agents of the manifest here know", "decant history -n 5") { Limit };
+        command.SetAction((parsed, cancellation) => session.RunAsync(() => HistoryAsync(session, parsed, cancellation), cancellation));
         return command;
     }
 
     public static Command CreateShow(CommandSession session)
     {
         var command = new OperatorCommand("show", "Show one deployment, step by step", "decant show 20261125-101502-k3f9") { Deployment };
-        command.SetAction((parsed, cancellation) => session.RunAsync(() => Task.FromResult(Show(session, parsed)), cancellation));
+        command.SetAction((parsed, cancellation) => session.RunAsync(() => ShowAsync(session, parsed, cancellation), cancellation));
         return command;
     }
 
-    private static ExitCode History(CommandSession session, ParseResult parsed)
+    private static async Task<ExitCode> HistoryAsync(CommandSession session, ParseResult parsed, CancellationToken cancellation)
     {
+        var recollection = await session.RecallAsync(parsed, cancellation);
         var table = new Table().Border(TableBorder.None).AddColumns("DEPLOYMENT", "APP", "INTENT", "RELEASE", "STARTED", "TOOK", "STATUS", "MESSAGE");
-        foreach (var record in CommandSession.Journal().List(null, Math.Clamp(parsed.GetValue(Limit), 1, 10_000)))
+        foreach (var known in CommandSession.Journal().List(null, Math.Clamp(parsed.GetValue(Limit), 1, 10_000)))
         {
+            var record = recollection.Seen(known);
             if (CommandSession.IsJson(parsed))
             {
                 session.Terminal.Json(writer => DeploymentRecordJson.Write(writer, record));
@@ -55,13 +57,18 @@ internal static class HistoryCommands
         }
 
         if (!CommandSession.IsJson(parsed)) session.Terminal.Output.Write(table);
+        if (recollection.News.Count > 0)
+            session.Terminal.Note($"{recollection.News.Count} of them from the agents of {string.Join(", ", recollection.News.SelectMany(n => n.From).Distinct())}, and new to this machine");
         return ExitCode.Success;
     }
 
-    private static ExitCode Show(CommandSession session, ParseResult parsed)
+    private static async Task<ExitCode> ShowAsync(CommandSession session, ParseResult parsed, CancellationToken cancellation)
     {
+        var recollection = await session.RecallAsync(parsed, cancellation);
         var journal = CommandSession.Journal();
-        var record = Find(journal, parsed.GetValue(Deployment));
+        var known = Find(journal, parsed.GetValue(Deployment));
+        var record = recollection.Seen(known);
+        if (recollection.News.FirstOrDefault(n => n.Deployment == record.Id) is { } news) session.Terminal.Note(EventText.Of(news));
         var steps = journal.StepsOf(record.Id);
         if (CommandSession.IsJson(parsed))
         {
@@ -86,7 +93,7 @@ internal static class HistoryCommands
         }
 
         session.Terminal.Line($"deployment {record.Id}: {DescribeIntent(record)}: {Shown.Status(record.Status)}");
-        session.Terminal.Line($"  by {record.Holder.User}, from {record.StartedAt:u}{(record.EndedAt is { } ended ? $" to {ended:u}" : "")}, attempt {record.Attempt}");
+        session.Terminal.Line($"  by {(record.Holder.IsHere ? record.Holder.User : record.Holder.Name)}, from {record.StartedAt:u}{(record.EndedAt is { } ended ? $" to {ended:u}" : "")}, attempt {record.Attempt}");
         if (record.Message.Length > 0) session.Terminal.Line($"  {record.Message}");
         if (record.WhatNext.Length > 0) session.Terminal.Line($"  next: {record.WhatNext}");
         if (Unended(record) is { } manifest)
@@ -123,12 +130,12 @@ internal static class HistoryCommands
         if (text is null)
         {
             return journal.List(null, 1) is [var last] ? last : throw new OperatorException(new OperatorError(
-                StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", "no deployment was made from this machine", "`decant deploy` makes one"));
+                StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", "no deployment was made from this machine, nor is one known to agents that could be asked", "`decant deploy` makes one"));
         }
 
         var id = DeployCommands.ReadId(text);
         return journal.Find(id) ?? throw new OperatorException(new OperatorError(
-            StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", $"no deployment {id} was made from this machine", "`decant history` lists them"));
+            StatusCode.NotFound, "DEPLOYMENT_NOT_FOUND", $"no deployment {id} was made from this machine, nor is it known to agents that could be asked", "`decant history` lists those that are known; run it where the app's decant.yml is"));
     }
 
     /// <summary>The preparation by kind, then each host's cutover, from the begin of the first step to the end of the last.</summary>

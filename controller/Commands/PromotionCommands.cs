@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Decant.Controller.Execution;
+using Decant.Controller.Manifest;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -16,7 +17,7 @@ internal static class PromotionCommands
     {
         var command = new OperatorCommand(
             "promote", "Let the rest follow canaries: after a manual gate, or before their time is over", "decant promote 20261125-101502-k3f9") { Deployment };
-        command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop) => service.PromoteAsync(id, stop), cancellation));
+        command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop, here) => service.PromoteAsync(id, stop, here), cancellation));
         return command;
     }
 
@@ -24,7 +25,7 @@ internal static class PromotionCommands
     {
         var command = new OperatorCommand(
             "abort", "Stop a deployment and take every host that it touched back", "decant abort 20261125-101502-k3f9") { Deployment };
-        command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop) => service.AbortAsync(id, stop), cancellation, wished: ExitCode.FailedSafely));
+        command.SetAction((parsed, cancellation) => DecideAsync(session, parsed, (service, id, stop, here) => service.AbortAsync(id, stop, here), cancellation, wished: ExitCode.FailedSafely));
         return command;
     }
 
@@ -38,7 +39,10 @@ internal static class PromotionCommands
             if (record.Status != DeploymentStatus.Running)
             {
                 throw new OperatorException(new OperatorError(
-                    StatusCode.FailedPrecondition, Refusals.NotResumable, $"deployment {record.Id} does not run", $"`decant show {record.Id}` tells where it stands"));
+                    StatusCode.FailedPrecondition,
+                    Refusals.NotResumable,
+                    $"deployment {record.Id} does not run{(record.Holder.IsHere ? "" : $" on this machine; {record.Holder.Name} ran it last")}",
+                    $"`decant show {record.Id}` tells where it stands"));
             }
 
             await StopAsync(session, record, cancellation);
@@ -52,13 +56,15 @@ internal static class PromotionCommands
     private static Task<int> DecideAsync(
         CommandSession session,
         ParseResult parsed,
-        Func<DeploymentService, DeploymentId, StopSignal, Task<DeploymentOutcome>> decide,
+        Func<DeploymentService, DeploymentId, StopSignal, DeploymentManifest?, Task<DeploymentOutcome>> decide,
         CancellationToken cancellation,
         ExitCode wished = ExitCode.Success) => session.RunAsync(async () =>
         {
-            var record = Find(parsed);
-            if (record.Status == DeploymentStatus.Running) await StopAsync(session, record, cancellation);
-            var code = await DeployCommands.RunAsync(session, parsed, (service, stop) => decide(service, record.Id, stop));
+            var id = DeployCommands.ReadId(parsed.GetRequiredValue(Deployment));
+            var here = await session.ManifestHereAsync(parsed, cancellation);
+            // One that another machine runs is not stopped from here: its lease refuses the decision, and says whose it is.
+            if (CommandSession.Journal().Find(id) is { Status: DeploymentStatus.Running } record) await StopAsync(session, record, cancellation);
+            var code = await DeployCommands.RunAsync(session, parsed, (service, stop) => decide(service, id, stop, here));
             return code == wished ? ExitCode.Success : code;
         }, cancellation);
 

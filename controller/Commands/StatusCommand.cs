@@ -9,6 +9,7 @@ using Decant.Errors;
 using Decant.Names;
 using Decant.V1;
 using Spectre.Console;
+using DeploymentRecord = Decant.Controller.Execution.DeploymentRecord;
 
 namespace Decant.Controller.Commands;
 
@@ -34,8 +35,10 @@ internal static class StatusCommand
         var backends = await Task.WhenAll(seats.Select(s => AskAsync(session, s.Seat, s.Balancer, s.Host, cancellation)));
         var rows = hosts.SelectMany(host => SlotsOf(host).Select(slot => new Row(host, slot, backends))).ToList();
         var leases = hosts.SelectMany(h => h.Status?.Leases.Where(l => l.App == manifest.App.Value).Select(l => (h.Host.Name.Value, l)) ?? []).ToList();
+        // Who does not answer has been named already.
+        var recollection = await session.Deployments(_ => { }).RecallAsync(manifest, cancellation);
         var journal = CommandSession.Journal();
-        var records = journal.List(manifest.App, KnownDeployments.Depth);
+        var records = journal.List(manifest.App, KnownDeployments.Depth).Select(recollection.Seen).ToList();
         var last = records.Count > 0 ? records[0] : null;
         var drift = Drift.Find(manifest, Observe(manifest, hosts, backends), KnownDeployments.Of(manifest, records, journal.StepsOf), session.Time.GetUtcNow());
         if (CommandSession.IsJson(parsed))

@@ -118,15 +118,12 @@ internal static class UnlockCommand
                 .SelectMany(name => CommandSession.Choose(manifest, name)).Select(h => new NamedAgent(h.Name.Value, h.Agent));
         }
 
-        var balancers = manifest.Balancers.Where(b => b.Agent is not null).Select(b => new NamedAgent($"balancer {b.Key}", b.Agent!));
-        return manifest.Hosts.Select(h => new NamedAgent(h.Name.Value, h.Agent)).Concat(balancers).DistinctBy(a => a.Address);
+        return NamedAgent.Of(manifest);
     }
 
     private static string ReadReason(string text) => text.Trim() is { Length: > 0 and <= 500 } reason && !reason.Any(char.IsControl)
         ? reason
         : throw new OperatorException(new OperatorError(StatusCode.InvalidArgument, "BAD_REASON", "--reason is one line of 1 to 500 characters", "say why the lease is taken away"));
-
-    private sealed record NamedAgent(string Name, AgentAddress Address);
 
     /// <summary>What an agent knows of the app's lease.</summary>
     private sealed record HostLease(NamedAgent Agent, Lease? Lease, OperatorError? Error);

@@ -52,6 +52,8 @@ internal static class DeploymentEventJson
             },
             StopRequested e => line with { Running = [.. e.Running.Select(r => r.Step.Key)] },
             RollbackStarted e => line with { Hosts = [.. e.Hosts.Select(h => h.Value)] },
+            Recalled e => line with { Attempt = e.Attempt, Hosts = e.From, Behind = e.Behind.Count == 0 ? null : e.Behind, Message = EventText.Of(e) },
+            RecordNotKept e => line with { Error = ToJson(e.Errors[0]), Message = string.Join('\n', e.Errors.Select(x => x.Message)) },
             DeploymentEnded e => line with
             {
                 Status = Snake(e.Outcome.Status),

@@ -19,6 +19,7 @@ internal static class DeploymentRecordJson
         writer.WriteString("started_at", record.StartedAt);
         if (record.EndedAt is { } ended) writer.WriteString("ended_at", ended);
         writer.WriteString("user", record.Holder.User);
+        if (record.Holder.Machine.Length > 0) writer.WriteString("machine", record.Holder.Machine);
         writer.WriteString("message", record.Message);
         writer.WriteString("what_next", record.WhatNext);
     }

@@ -29,6 +29,8 @@ internal sealed record EventLine
 
     public IReadOnlyList<string>? Hosts { get; init; }
 
+    public IReadOnlyList<string>? Behind { get; init; }
+
     public string? Step { get; init; }
 
     public string? Verb { get; init; }

@@ -26,9 +26,16 @@ internal static class EventText
         HostFailed failed => [$"  {failed.Host}: failed; the failure budget of {failed.Budget} is spent"],
         StopRequested stop => [$"stopping after {Count(stop.Running.Count, "running step")}; once more Ctrl-C aborts"],
         RollbackStarted rollback => [$"rolling back {string.Join(", ", rollback.Hosts)}, the last one first"],
+        Recalled recalled => [Of(recalled)],
+        RecordNotKept kept => [.. kept.Errors.Select(e => $"an agent does not keep this deployment's record, for other machines to go on with: {e.Message}")],
         DeploymentEnded ended => Ending(ended),
         _ => [],
     };
+
+    /// <summary>Whence something is known.</summary>
+    public static string Of(Recalled recalled)
+        => $"deployment {recalled.Deployment}: attempt {recalled.Attempt}, by {recalled.Writer}, is known from the agents of {string.Join(", ", recalled.From)}"
+            + (recalled.Behind.Count == 0 ? "" : $"; {string.Join(", ", recalled.Behind)} {(recalled.Behind.Count == 1 ? "has" : "have")} an older record: the newest counts");
 
     /// <summary>How a deployment ended: what, where every host stands, what next.</summary>
     private static IEnumerable<string> Ending(DeploymentEnded ended)

@@ -62,6 +62,18 @@ internal sealed record StopRequested(DateTimeOffset At, DeploymentId Deployment,
 internal sealed record RollbackStarted(
     DateTimeOffset At, DeploymentId Deployment, IReadOnlyList<HostName> Hosts) : DeploymentEvent(At, Deployment);
 
+/// <summary>What this machine did not know of a deployment was had from the agents.</summary>
+/// <param name="Attempt">The newest that any of them knows.</param>
+/// <param name="From">Whose agents have it.</param>
+/// <param name="Behind">Whose agents have something older.</param>
+/// <param name="Writer">Who wrote it: <c>ann on ops1</c>.</param>
+internal sealed record Recalled(
+    DateTimeOffset At, DeploymentId Deployment, int Attempt, IReadOnlyList<string> From, IReadOnlyList<string> Behind, string Writer) : DeploymentEvent(At, Deployment);
+
+/// <summary>Agents that do not keep the deployment's record now: another machine could not go on with it by what they have.</summary>
+/// <param name="Errors">Why, one for each.</param>
+internal sealed record RecordNotKept(DateTimeOffset At, DeploymentId Deployment, IReadOnlyList<OperatorError> Errors) : DeploymentEvent(At, Deployment);
+
 /// <summary>The deployment is over. Always the last event.</summary>
 internal sealed record DeploymentEnded(
     DateTimeOffset At, DeploymentId Deployment, DeploymentOutcome Outcome, TimeSpan Elapsed) : DeploymentEvent(At, Deployment);

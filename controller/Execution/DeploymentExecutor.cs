@@ -29,7 +29,7 @@ internal sealed class DeploymentExecutor
     public DeploymentExecutor(ExecutorParts parts, DeploymentRun run, StopSignal signal)
     {
         (this.parts, this.run, this.signal) = (parts, run, signal);
-        events = new EventStream(run.Id, parts.Time, parts.Sink);
+        events = parts.Events;
         var release = run.Plan.Release ?? run.Manifest.Hosts.Select(h => run.Before.GetValueOrDefault(h.Name)?.To).FirstOrDefault(r => r is not null);
         steps = new StepRunner(
             parts.Fleet,
@@ -70,7 +70,7 @@ internal sealed class DeploymentExecutor
         else if (parts.Lease.IsLost && status is not (DeploymentStatus.Succeeded or DeploymentStatus.RolledBack)) status = DeploymentStatus.LeaseLost;
 
         var outcome = new OutcomeReport(run, status, [.. accounts.Values], failures, warnings, migration, steps.Fault, parts.Lease.Loss).Outcome();
-        parts.Journal.Update(run.Id, r => r with
+        await parts.Record.UpdateAsync(r => r with
         {
             Status = outcome.Status,
             EndedAt = parts.Time.GetUtcNow(),
@@ -190,7 +190,7 @@ internal sealed class DeploymentExecutor
         }
 
         if (canaries.Policy.Promote == Promotion.Manual) return DeploymentStatus.AwaitingPromotion;
-        parts.Journal.Update(run.Id, r => r with { Canary = r.Canary is { } canary ? canary with { Promoted = true } : null });
+        await parts.Record.UpdateAsync(r => r with { Canary = r.Canary is { } canary ? canary with { Promoted = true } : null });
         return null;
     }
 
@@ -259,7 +259,7 @@ internal sealed class DeploymentExecutor
 
     private async Task<DeploymentStatus> RollBackAsync()
     {
-        parts.Journal.Update(run.Id, r => r with { RollingBack = true });
+        await parts.Record.UpdateAsync(r => r with { RollingBack = true });
         steps.Proceed();
         if (IsStopped || steps.Fault is not null) return Interrupted();
 

@@ -33,13 +33,38 @@ internal sealed class DeploymentJournal(JournalDatabase database)
     });
 
     /// <summary>Writes a step down, before it starts or after it ended.</summary>
-    public void Put(StepRecord step) => database.Use(db =>
+    /// <returns>Its place among those of its attempt.</returns>
+    public int Put(StepRecord step) => database.Use(db =>
     {
         var steps = Steps(db);
         var document = JournalDocument.From(step);
         // The clock may be set back while a deployment runs: it does not tell which step came first.
-        document[JournalDocument.Order] = steps.FindById(document["_id"])?[JournalDocument.Order] ?? new BsonValue(++begun);
-        return steps.Upsert(document);
+        var order = steps.FindById(document["_id"])?[JournalDocument.Order] ?? new BsonValue(++begun);
+        document[JournalDocument.Order] = order;
+        steps.Upsert(document);
+        return order.IsNull ? 0 : order.AsInt32;
+    });
+
+    /// <summary>Takes over what agents know of a deployment that this machine knows less of, or nothing.</summary>
+    /// <param name="record">The newest that they have.</param>
+    /// <param name="steps">Its steps with their places. Of an attempt that ran here the journal knows more than they do.</param>
+    /// <returns>False: the record is known here, and as new.</returns>
+    public bool TakeOver(DeploymentRecord record, IReadOnlyList<(StepRecord Step, int Order)> steps) => database.Use(db =>
+    {
+        var known = Deployments(db).FindById(record.Id.Value) is { } document ? JournalDocument.ToDeployment(document) : null;
+        if (known is not null && known.Age.CompareTo(record.Age) > 0) return false;
+        var own = Steps(db).Find(Query.EQ(JournalDocument.Deployment, record.Id.Value)).Where(d => !JournalDocument.IsTaken(d)).Select(JournalDocument.AttemptOf).ToHashSet();
+        // The steps first: a record that is there stands for all of them.
+        foreach (var (step, order) in steps.Where(s => !own.Contains(s.Step.Attempt)))
+        {
+            var taken = JournalDocument.From(step);
+            taken[JournalDocument.Order] = order;
+            Steps(db).Upsert(JournalDocument.AsTaken(taken));
+        }
+
+        if (known?.Age == record.Age) return false;
+        Deployments(db).Upsert(JournalDocument.From(record));
+        return true;
     });
 
     /// <summary>One deployment; null when the journal does not know it.</summary>

@@ -26,6 +26,7 @@ namespace Decant.Controller.Execution;
 /// <param name="Only">The hosts that it was asked for; null: all of the manifest.</param>
 /// <param name="Canary">How far its canaries have got; null: it has none.</param>
 /// <param name="DownFrom">Of a rollback: the release whose down-migration ends it; null: none does.</param>
+/// <param name="Revision">Grows with each writing of the record, on whichever machine: of two of one attempt, the higher one is newer.</param>
 internal sealed record DeploymentRecord(
     DeploymentId Id,
     AppName App,
@@ -45,8 +46,12 @@ internal sealed record DeploymentRecord(
     IReadOnlyList<PlannedCutover> Cutovers,
     IReadOnlyList<HostName>? Only = null,
     CanaryProgress? Canary = null,
-    ReleaseId? DownFrom = null)
+    ReleaseId? DownFrom = null,
+    int Revision = 0)
 {
+    /// <summary>How new what it says is.</summary>
+    public (int Attempt, int Revision) Age => (Attempt, Revision);
+
     /// <summary>The part that is planned when it goes on.</summary>
     public DeploymentScope Scope => new(Only?.ToHashSet(), Canary);
 

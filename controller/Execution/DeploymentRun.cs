@@ -33,12 +33,14 @@ internal sealed record TouchedEarlier(HostName Host, IReadOnlyList<RunningInstan
 /// <param name="Journal">Where every step is written down.</param>
 /// <param name="Time">Clock and timers.</param>
 /// <param name="Options">What happens when an agent cannot be reached.</param>
-/// <param name="Sink">Gets the events.</param>
+/// <param name="Events">Gets the events.</param>
 /// <param name="Lease">The right to change the app; without it nothing is begun.</param>
+/// <param name="Record">The deployment's record, here and at the agents.</param>
 internal sealed record ExecutorParts(
     IFleet Fleet,
     DeploymentJournal Journal,
     TimeProvider Time,
     ExecutorOptions Options,
-    Action<DeploymentEvent> Sink,
-    LeaseKeeper Lease);
+    EventStream Events,
+    LeaseKeeper Lease,
+    SharedRecord Record);

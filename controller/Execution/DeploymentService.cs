@@ -28,7 +28,10 @@ internal sealed class DeploymentService(
     /// <summary>What a deployment would do; touches nothing.</summary>
     /// <exception cref="OperatorException">A host or balancer cannot be reached, or lacks what the manifest names.</exception>
     public async Task<Plan> PlanAsync(DeployRequest request, CancellationToken cancellation)
-        => await PlanAsync(fleets(request.Archive), request, cancellation) is var (plan, _) ? plan : throw new InvalidOperationException();
+    {
+        await RecallAsync(request.Manifest, cancellation);
+        return (await PlanAsync(fleets(request.Archive), request, cancellation)).Plan;
+    }
 
     /// <summary>Rolls a release out. Every way it can end is an outcome; refusals are exceptions.</summary>
     /// <exception cref="OperatorException">
@@ -39,6 +42,7 @@ internal sealed class DeploymentService(
         var (manifest, release) = (request.Manifest, request.Release);
         using var turn = AppLock.Take(state, manifest.App, $"deploying {manifest.App} {release.Version}", time);
         if (manifest.Strategy.Window is { } window && !request.Now && !window.Contains(time.GetUtcNow())) throw new OperatorException(OutsideWindow(window));
+        await RecallAsync(manifest, stop.Stop);
         if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(FailedBefore(failed));
         var fleet = fleets(request.Archive);
         var id = DeploymentIds.New(time, random);
@@ -53,6 +57,7 @@ internal sealed class DeploymentService(
     {
         var manifest = request.Manifest;
         using var turn = AppLock.Take(state, manifest.App, $"rolling {manifest.App} back", time);
+        await RecallAsync(manifest, stop.Stop);
         var fleet = fleets(null);
         var id = DeploymentIds.New(time, random);
         await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, [], $"rolling {manifest.App} back", id, stop.Stop);
@@ -62,7 +67,11 @@ internal sealed class DeploymentService(
 
     /// <summary>What a rollback would do; touches nothing.</summary>
     /// <exception cref="OperatorException">As <see cref="RollbackAsync"/>.</exception>
-    public async Task<Plan> PlanRollbackAsync(RollbackRequest request, CancellationToken cancellation) => (await PlanBackAsync(request, cancellation)).Plan;
+    public async Task<Plan> PlanRollbackAsync(RollbackRequest request, CancellationToken cancellation)
+    {
+        await RecallAsync(request.Manifest, cancellation);
+        return (await PlanBackAsync(request, cancellation)).Plan;
+    }
 
     /// <summary>What a repair would do; touches nothing.</summary>
     /// <exception cref="OperatorException">The archive of the release that should run cannot be read.</exception>
@@ -89,28 +98,44 @@ internal sealed class DeploymentService(
         return (await BeginAsync(lease, fleet, id, manifest, request.Source, archive?.Path, proposal.Plan, survey, stop), proposal.Left);
     }
 
-    /// <summary>Goes on with a deployment that was stopped, aborted, interrupted, or left partly rolled back.</summary>
-    /// <exception cref="OperatorException">NOT_RESUMABLE, DEPLOYMENT_RUNS or HOST_UNREACHABLE.</exception>
-    public async Task<DeploymentOutcome> ResumeAsync(DeploymentId id, StopSignal stop)
+    /// <summary>Takes over what the agents know of an app's deployments and this machine does not.</summary>
+    /// <param name="manifest">Whose agents.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public Task<Recollection> RecallAsync(DeploymentManifest manifest, CancellationToken cancellation)
+        => new AgentsMemory(fleets(null).Records, journal, time).RecallAsync(manifest, cancellation);
+
+    /// <summary>Goes on with a deployment that was stopped, aborted, interrupted, or left partly rolled back, on this machine or another.</summary>
+    /// <param name="id">Which.</param>
+    /// <param name="stop">Stops it.</param>
+    /// <param name="here">Whose agents are asked for one that this machine does not know; null: there is no manifest here.</param>
+    /// <param name="archive">The release's archive, where it is not found where it was; null: it is, or every host has it.</param>
+    /// <exception cref="OperatorException">NOT_RESUMABLE, DEPLOYMENT_RUNS, HOST_UNREACHABLE, ARCHIVE_NEEDED or ARCHIVE_MISMATCH.</exception>
+    public async Task<DeploymentOutcome> ResumeAsync(DeploymentId id, StopSignal stop, DeploymentManifest? here = null, string? archive = null)
     {
-        if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
-        return await ResumeAsync(record, ManifestOf(record), stop);
+        var (record, manifest) = await KnownAsync(id, here, stop.Stop);
+        return await ResumeAsync(record, manifest, stop, r => r, archive);
     }
 
     /// <summary>Lets the rest follow canaries, which have proved themselves or are trusted by the operator.</summary>
+    /// <param name="id">Which deployment.</param>
+    /// <param name="stop">Stops it.</param>
+    /// <param name="here">As of <see cref="ResumeAsync(DeploymentId, StopSignal, DeploymentManifest?, string?)"/>.</param>
     /// <exception cref="OperatorException">NOT_RESUMABLE: it has no canaries, or is over.</exception>
-    public async Task<DeploymentOutcome> PromoteAsync(DeploymentId id, StopSignal stop)
+    public async Task<DeploymentOutcome> PromoteAsync(DeploymentId id, StopSignal stop, DeploymentManifest? here = null)
     {
-        if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
-        return await PromoteAsync(record, ManifestOf(record), stop);
+        var (record, manifest) = await KnownAsync(id, here, stop.Stop);
+        return await PromoteAsync(record, manifest, stop);
     }
 
     /// <summary>Rolls a deployment back that waits, was stopped or interrupted.</summary>
+    /// <param name="id">Which deployment.</param>
+    /// <param name="stop">Stops it.</param>
+    /// <param name="here">As of <see cref="ResumeAsync(DeploymentId, StopSignal, DeploymentManifest?, string?)"/>.</param>
     /// <exception cref="OperatorException">NOT_RESUMABLE: it is over.</exception>
-    public async Task<DeploymentOutcome> AbortAsync(DeploymentId id, StopSignal stop)
+    public async Task<DeploymentOutcome> AbortAsync(DeploymentId id, StopSignal stop, DeploymentManifest? here = null)
     {
-        if (journal.Find(id) is not { } record) throw new OperatorException(Unknown(id));
-        return await AbortAsync(record, ManifestOf(record), stop);
+        var (record, manifest) = await KnownAsync(id, here, stop.Stop);
+        return await AbortAsync(record, manifest, stop);
     }
 
     /// <summary>The same, its manifest read.</summary>
@@ -128,24 +153,43 @@ internal sealed class DeploymentService(
     internal Task<DeploymentOutcome> ResumeAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
         => ResumeAsync(known, manifest, stop, record => record);
 
+    private async Task<(DeploymentRecord Record, DeploymentManifest Manifest)> KnownAsync(DeploymentId id, DeploymentManifest? here, CancellationToken cancellation)
+    {
+        // Of one that is known, its own manifest names the hosts that it is for.
+        var known = journal.Find(id);
+        var asked = known is null ? here : ManifestOf(known);
+        var recollection = asked is null ? Recollection.None : await RecallAsync(asked, cancellation);
+        var record = journal.Find(id) ?? throw new OperatorException(Unknown(id, asked, recollection.Problems));
+        if (recollection.News.FirstOrDefault(n => n.Deployment == id) is { } news) sink(news);
+        return (record, ManifestOf(record));
+    }
+
     private async Task<DeploymentOutcome> ResumeAsync(
-        DeploymentRecord known, DeploymentManifest manifest, StopSignal stop, Func<DeploymentRecord, DeploymentRecord> decide)
+        DeploymentRecord known, DeploymentManifest manifest, StopSignal stop, Func<DeploymentRecord, DeploymentRecord> decide, string? archivePath = null)
     {
         var id = known.Id;
         using var turn = AppLock.Take(state, known.App, $"resuming {id}", time);
         var record = journal.Find(id)!;
         if (WhyNotResumable(record) is { } refusal) throw new OperatorException(refusal);
-        var fleet = fleets(await ArchiveOfAsync(record, stop.Stop));
+        var archive = archivePath is null ? await ArchiveOfAsync(record, stop.Stop) : await GivenAsync(record, archivePath, stop.Stop);
+        var fleet = fleets(archive);
         await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, [], $"resuming {known.App} {known.Release?.Version}".TrimEnd(), id, stop.Stop);
-        journal.Update(id, decide);
+        // Another machine may have gone on with it, and come to its end, a moment ago.
+        await RecallAsync(manifest, stop.Stop);
+        record = journal.Find(id)!;
+        if (WhyNotResumable(record) is { } late) throw new OperatorException(late);
+        var events = new EventStream(id, time, sink);
+        var shared = new SharedRecord(fleet.Records, journal, lease, id, events);
+        await shared.ResumeAsync(decide);
         record = journal.Find(id)!;
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
         var plan = EarlierAttempts.WithoutRepeatedMigration(PlanAgain(record, manifest, survey, earlier, time.GetUtcNow()), steps, manifest);
         if (record.DownFrom is { } from && !steps.Any(s => s is { Verb: "migrate-down", End.Succeeded: true })) plan = DownMigration.AddTo(plan, manifest, survey, from);
+        if (archive is null && WhoNeedsArchive(record, plan, survey) is { Count: > 0 } lacking) throw new OperatorException(ArchiveNeeded(record, lacking));
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
-        journal.Update(id, r => r with
+        await shared.ResumeAsync(r => r with
         {
             Status = DeploymentStatus.Running,
             Attempt = r.Attempt + 1,
@@ -153,11 +197,12 @@ internal sealed class DeploymentService(
             Message = "",
             WhatNext = "",
             Holder = ControllerProcess.Current(),
+            ArchivePath = archive?.Path ?? r.ArchivePath,
             Cutovers = cutovers,
             Canary = CanariesOf(plan, r.Canary),
         });
         var run = new DeploymentRun(id, record.Attempt + 1, manifest, plan, record.RollingBack, Before(cutovers, manifest, survey), earlier);
-        return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
+        return await new DeploymentExecutor(Parts(fleet, lease, shared, events), run, stop).RunAsync();
     }
 
     private async Task<DeploymentOutcome> BeginAsync(
@@ -176,7 +221,9 @@ internal sealed class DeploymentService(
         var cutovers = Cutovers(plan, manifest, survey, []);
         var run = new DeploymentRun(id, 1, manifest, plan, false, Before(cutovers, manifest, survey), []);
         if (plan.IsEmpty) return NothingToDo(run);
-        journal.Begin(new DeploymentRecord(
+        var events = new EventStream(id, time, sink);
+        var shared = new SharedRecord(fleet.Records, journal, lease, id, events);
+        await shared.BeginAsync(new DeploymentRecord(
             id,
             manifest.App,
             plan.Intent,
@@ -196,7 +243,7 @@ internal sealed class DeploymentService(
             only,
             CanariesOf(plan, known: null),
             downFrom));
-        return await new DeploymentExecutor(Parts(fleet, lease), run, stop).RunAsync();
+        return await new DeploymentExecutor(Parts(fleet, lease, shared, events), run, stop).RunAsync();
     }
 
     private static CanaryProgress? CanariesOf(Plan plan, CanaryProgress? known) => plan.Waves.Select(w => w.Gate).FirstOrDefault(g => g is not null) is { } gate
@@ -240,9 +287,10 @@ internal sealed class DeploymentService(
 
     private async Task<(RepairProposal Proposal, FleetSurvey Survey, ArchiveFile? Archive)> ProposeAsync(DeploymentManifest manifest, CancellationToken cancellation)
     {
+        var recollection = await RecallAsync(manifest, cancellation);
         // Who does not answer is no reason to leave the others as they are.
         var survey = await FleetSurvey.MakeAsync(fleets(null), manifest, [], cancellation);
-        var records = journal.List(manifest.App, KnownDeployments.Depth);
+        var records = journal.List(manifest.App, KnownDeployments.Depth).Select(recollection.Seen).ToList();
         var known = KnownDeployments.Of(manifest, records, journal.StepsOf);
         var intended = Intended.Of(manifest, survey.Fleet, known);
         var missing = manifest.Hosts
@@ -341,7 +389,7 @@ internal sealed class DeploymentService(
         _ => throw new InvalidOperationException($"plan result {result} is not known"),
     };
 
-    // The archive may have been removed since: that matters only when a host lacks the release, and its stage step says so.
+    // The archive may have been removed since, or be on another machine: that matters only when a host lacks the release.
     private static async Task<ArchiveFile?> ArchiveOfAsync(DeploymentRecord record, CancellationToken cancellation)
     {
         if (record.ArchivePath is null || !File.Exists(record.ArchivePath)) return null;
@@ -349,7 +397,21 @@ internal sealed class DeploymentService(
         return archive.Release == record.Release ? archive : null;
     }
 
-    private ExecutorParts Parts(IFleet fleet, LeaseKeeper lease) => new(fleet, journal, time, options, sink, lease);
+    private static async Task<ArchiveFile> GivenAsync(DeploymentRecord record, string path, CancellationToken cancellation)
+    {
+        var archive = await ArchiveFile.ReadAsync(path, cancellation);
+        return archive.Release == record.Release ? archive : throw new OperatorException(ArchiveMismatch(record, archive));
+    }
+
+    /// <summary>Hosts that lack the release, which was to come from an archive.</summary>
+    private static List<HostName> WhoNeedsArchive(DeploymentRecord record, Plan plan, FleetSurvey survey) => record.ArchivePath is null ? [] :
+    [
+        .. plan.Preparation.SelectMany(p => p.Steps).OfType<StageStep>()
+            .Where(s => survey.Fleet.Hosts[s.Host] is HostObservation.Seen seen && !seen.Staged.Contains(s.Release))
+            .Select(s => s.Host),
+    ];
+
+    private ExecutorParts Parts(IFleet fleet, LeaseKeeper lease, SharedRecord shared, EventStream events) => new(fleet, journal, time, options, events, lease, shared);
 
     /// <summary>Takes the app's lease on every host of the manifest, before anything is looked at: what is planned then stays true.</summary>
     private async Task<LeaseKeeper> LeaseAsync(
@@ -383,13 +445,37 @@ internal sealed class DeploymentService(
     private OperatorError? WhyNotResumable(DeploymentRecord record)
     {
         if (!record.IsUnfinished)
-            return NotResumable($"deployment {record.Id} is over: {record.Status}", "deploy again instead");
+        {
+            var where = record.Holder.IsHere ? "" : $"; {record.Holder.Name} went on with it and ended it, in attempt {record.Attempt}";
+            return NotResumable($"deployment {record.Id} is over: {record.Status}{where}", $"`decant show {record.Id}` tells how; deploy again instead");
+        }
+
         return journal.List(record.App, 1)[0].Id is var last && last != record.Id
             ? NotResumable($"{record.App} was changed since by deployment {last}", "deploy again instead: it takes up what is missing")
             : null;
     }
 
-    private static OperatorError Unknown(DeploymentId id) => NotResumable($"the journal knows no deployment {id}", "`decant history` lists them");
+    private static OperatorError Unknown(DeploymentId id, DeploymentManifest? asked, IReadOnlyList<OperatorError> problems) => asked is null
+        ? NotResumable(
+            $"this machine's journal knows no deployment {id}, and there is no manifest here whose agents could be asked for it",
+            "`decant history` lists those that are known; run it where the app's decant.yml is, or name that with --manifest")
+        : NotResumable(
+            $"neither this machine's journal nor the agents of {asked.App} know deployment {id}"
+                + (problems.Count == 0 ? "" : $"; not all of them could be asked: {string.Join("; ", problems.Select(p => p.Message).Distinct())}"),
+            "`decant history` lists those that are known");
+
+    private static OperatorError ArchiveNeeded(DeploymentRecord record, List<HostName> hosts) => new(
+        StatusCode.FailedPrecondition,
+        Refusals.ArchiveNeeded,
+        $"{string.Join(", ", hosts)} {(hosts.Count == 1 ? "does" : "do")} not have {record.App} {record.Release}, and its archive, {record.ArchivePath}"
+            + $"{(record.Holder.IsHere ? "" : $" on {record.Holder.Machine}")}, is not here",
+        $"decant resume {record.Id} --archive FILE, with the archive whose SHA-256 is {record.Release?.Digest}; nothing was touched");
+
+    private static OperatorError ArchiveMismatch(DeploymentRecord record, ArchiveFile archive) => new(
+        StatusCode.InvalidArgument,
+        "ARCHIVE_MISMATCH",
+        $"{archive.Path} is {archive.Release} with SHA-256 {archive.Release.Digest}; deployment {record.Id} is of {record.Release}, with SHA-256 {record.Release?.Digest}",
+        "give the archive that the deployment was begun with; a build of the same version again is another one");
 
     private static OperatorError NotResumable(string message, string next) => new(StatusCode.FailedPrecondition, Refusals.NotResumable, message, next);
 

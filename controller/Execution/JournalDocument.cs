@@ -31,7 +31,14 @@ internal static class JournalDocument
         ["ended"] = FromTime(record.EndedAt),
         ["message"] = record.Message,
         ["next"] = record.WhatNext,
-        ["holder"] = new BsonDocument { ["pid"] = record.Holder.Pid, ["ticks"] = record.Holder.StartTicks, ["user"] = record.Holder.User },
+        ["holder"] = new BsonDocument
+        {
+            ["pid"] = record.Holder.Pid,
+            ["ticks"] = record.Holder.StartTicks,
+            ["user"] = record.Holder.User,
+            ["machine"] = record.Holder.Machine,
+            ["space"] = record.Holder.Space,
+        },
         ["cutovers"] = new BsonArray(record.Cutovers.Select(c => new BsonDocument
         {
             ["host"] = c.Host.Value,
@@ -44,6 +51,7 @@ internal static class JournalDocument
             ? new BsonDocument { ["hosts"] = new BsonArray(canary.Canaries.Select(h => new BsonValue(h.Value))), ["promoted"] = canary.Promoted }
             : BsonValue.Null,
         ["down"] = FromRelease(record.DownFrom),
+        ["revision"] = record.Revision,
     };
 
     public static DeploymentRecord ToDeployment(BsonDocument document) => new(
@@ -61,12 +69,13 @@ internal static class JournalDocument
         ToTime(document["ended"]),
         document["message"],
         document["next"],
-        new ControllerProcess(document["holder"]["pid"], document["holder"]["ticks"].AsInt64, document["holder"]["user"]),
+        ToHolder(document["holder"]),
         [.. document["cutovers"].AsArray.Select(c => new PlannedCutover(
             HostName.Parse(c["host"]), ToRelease(c["from"]), ToRelease(c["to"]), ToSlot(c["slot"])))],
         document["only"].IsNull ? null : ToHosts(document["only"]),
         document["canary"].IsNull ? null : new CanaryProgress(ToHosts(document["canary"]["hosts"]), document["canary"]["promoted"]),
-        ToRelease(document["down"]));
+        ToRelease(document["down"]),
+        document["revision"].IsNull ? 0 : document["revision"].AsInt32);
 
     public static BsonDocument From(StepRecord step) => new()
     {
@@ -91,6 +100,19 @@ internal static class JournalDocument
     /// <summary>Sorts the steps of a deployment as they began. The number is counted by each process anew, and an attempt has one process.</summary>
     public static (int Attempt, int Order, long Began) OrderOf(BsonDocument step)
         => (step["attempt"], step[Order].IsNull ? 0 : step[Order].AsInt32, step["began"].AsInt64);
+
+    /// <summary>A step's attempt.</summary>
+    public static int AttemptOf(BsonDocument step) => step["attempt"];
+
+    /// <summary>A step that did not run here: it was had from an agent.</summary>
+    public static bool IsTaken(BsonDocument step) => !step["taken"].IsNull;
+
+    /// <summary>The same, marked so.</summary>
+    public static BsonDocument AsTaken(BsonDocument step)
+    {
+        step["taken"] = true;
+        return step;
+    }
 
     public static StepRecord ToStep(BsonDocument document) => new(
         DeploymentId.Parse(document[Deployment]),
@@ -138,6 +160,14 @@ internal static class JournalDocument
 
     private static IReadOnlyList<MemberSeat> ToSeats(BsonValue value)
         => [.. value.AsArray.Select(s => new MemberSeat(HostName.Parse(s["balancer"]), HostName.Parse(s["host"]), SlotName.Parse(s["slot"])))];
+
+    // One of an earlier version names no machine: it was this one.
+    private static ControllerProcess ToHolder(BsonValue value) => new(
+        value["pid"],
+        value["ticks"].AsInt64,
+        value["user"],
+        value["machine"].IsNull ? "" : value["machine"].AsString,
+        value["space"].IsNull ? "" : value["space"].AsString);
 
     private static BsonDocument FromEnd(StepEnd end) => new()
     {

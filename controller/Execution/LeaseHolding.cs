@@ -21,7 +21,7 @@ internal static class LeaseHolding
     public static LeaseProcess ThisProcess()
     {
         var me = ControllerProcess.Current();
-        return new LeaseProcess(me.User, Environment.MachineName, me.Pid, $"{Space()}/{me.StartTicks}");
+        return new LeaseProcess(me.User, me.Machine, me.Pid, $"{me.Space}/{me.StartTicks}");
     }
 
     /// <summary>
@@ -30,31 +30,11 @@ internal static class LeaseHolding
     /// </summary>
     public static bool IsDead(LeaseProcess holder)
     {
-        var space = Space();
+        var space = ControllerProcess.SpaceHere();
         return space.Length > 0
             && holder.User == Environment.UserName
             && holder.Process.StartsWith($"{space}/", StringComparison.Ordinal)
             && long.TryParse(holder.Process[(space.Length + 1)..], CultureInfo.InvariantCulture, out var startTicks)
             && ProcessStat.Of(holder.Pid)?.StartTicks != startTicks;
-    }
-
-    /// <summary>
-    /// Where a process id means one process: one boot of one kernel (random(4), boot_id), one namespace (pid_namespaces(7)). Empty where that
-    /// cannot be read: then nobody is ever taken for dead.
-    /// </summary>
-    private static string Space()
-    {
-        try
-        {
-            return $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()}/{new FileInfo("/proc/self/ns/pid").LinkTarget}";
-        }
-        catch (IOException)
-        {
-            return "";
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return "";
-        }
     }
 }

@@ -28,6 +28,9 @@ internal sealed class LeaseKeeper : IAsyncDisposable
         timer = time.CreateTimer(_ => Tick(), null, wanted.Duration / 3, wanted.Duration / 3);
     }
 
+    /// <summary>The agents at which leases are held.</summary>
+    public IReadOnlyList<AgentAddress> Agents => agents;
+
     /// <summary>Cancelled when a lease is lost.</summary>
     public CancellationToken Lost => lost.Token;
 

@@ -15,6 +15,12 @@ internal static class Refusals
     /// <summary>The lease is not ours any more; the agent says whose.</summary>
     public const string LeaseLost = "LEASE_LOST";
 
+    /// <summary>Another controller has gone on with the deployment; the agent says so.</summary>
+    public const string RecordSuperseded = "RECORD_SUPERSEDED";
+
+    /// <summary>A host lacks the release, and its archive is not here.</summary>
+    public const string ArchiveNeeded = "ARCHIVE_NEEDED";
+
     /// <summary>What an earlier holder of the lease began has not ended yet.</summary>
     public const string OperationsRunning = "OPERATIONS_RUNNING";
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Decant.Controller.Fleet;
 using Decant.Controller.Planning;
 using Decant.Errors;
@@ -26,6 +27,8 @@ internal sealed class StepRunner(
 
     private readonly Lock gate = new();
     private readonly List<StepRun> running = [];
+    // What agents are told of the steps, by the operations that do them.
+    private readonly ConcurrentDictionary<OperationId, V1.DeploymentStep> described = [];
     private volatile bool halted;
 
     /// <summary>The journal could not be written: nothing more is started.</summary>
@@ -113,6 +116,7 @@ internal sealed class StepRunner(
                 // The agent died in the middle and says so. The work of a step is safe to repeat, except for a migration's.
                 case StepOutcome.Failed { Error.Reason: "OPERATION_INTERRUPTED" } interrupted when run.Step is not (MigrateStep or MigrateDownStep) && repetition < MostRepetitions:
                     operation = DeploymentIds.Operation(deployment, attempt, run.Step, run.IsRollback, isPutBack, ++repetition);
+                    fleet.Records.Describe(operation, described[run.Operation]);
                     events.Tell((at, id) => new StepRetried(at, id, run, TimeSpan.Zero, interrupted.Error));
                     if (!await lease.MayBeginAsync(Shown(run))) return new StepEnd(StepState.Failed, "", false, interrupted.Error, interrupted.Tail);
                     break;
@@ -141,7 +145,7 @@ internal sealed class StepRunner(
     {
         try
         {
-            journal.Put(new StepRecord(
+            var record = new StepRecord(
                 deployment,
                 run.Step.Key,
                 run.Step.Host,
@@ -155,7 +159,10 @@ internal sealed class StepRunner(
                 run.Step.PutsIn,
                 began,
                 end is null ? null : time.GetUtcNow(),
-                end));
+                end);
+            var order = journal.Put(record);
+            if (end is not null || run.Step is BakeStep) return true;
+            fleet.Records.Describe(run.Operation, described[run.Operation] = RecordMapping.ToMessage(record, order));
             return true;
         }
 #pragma warning disable CA1031 // What cannot be journaled is not done; the deployment ends by saying so.

@@ -9,18 +9,33 @@ using Grpc.Core;
 namespace Decant.Controller.Fleet;
 
 /// <summary>The hosts behind their agents.</summary>
-/// <param name="channels">Connections, owned by the caller.</param>
-/// <param name="archive">Where a release that is to be staged comes from; null: it is on the hosts already.</param>
-internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : IFleet
+internal sealed class GrpcFleet : IFleet
 {
     private const int TailLines = 50;
 
     // A repeated call replays the operation's events: those that were reported already are not reported twice.
     private readonly ConcurrentDictionary<OperationId, ulong> reported = [];
-    private readonly GrpcLeases leases = new(channels, new LeaseTimings());
+    private readonly AgentChannels channels;
+    private readonly ArchiveFile? archive;
+    private readonly GrpcLeases leases;
+    private readonly GrpcRecords records;
+
+    /// <summary>Knows the hosts by their agents only when they are asked.</summary>
+    /// <param name="channels">Connections, owned by the caller.</param>
+    /// <param name="archive">Where a release that is to be staged comes from; null: it is on the hosts already.</param>
+    public GrpcFleet(AgentChannels channels, ArchiveFile? archive)
+    {
+        (this.channels, this.archive) = (channels, archive);
+        var timings = new LeaseTimings();
+        leases = new GrpcLeases(channels, timings);
+        records = new GrpcRecords(channels, leases, timings);
+    }
 
     /// <inheritdoc/>
     public IHostLeases Leases => leases;
+
+    /// <inheritdoc/>
+    public IHostRecords Records => records;
 
     /// <inheritdoc/>
     public async Task<HostObservation> ObserveAsync(ManifestHost host, AppName app, CancellationToken cancellation)
@@ -87,7 +102,7 @@ internal sealed class GrpcFleet(AgentChannels channels, ArchiveFile? archive) : 
     private async Task<StepOutcome> FollowAsync(
         Step step, OperationId operation, DeploymentId deployment, Action<StepProgress> progress, Queue<string> tail, CancellationToken cancellation)
     {
-        var reference = new OperationRef { Id = operation.Value, DeploymentId = deployment.Value, FencingToken = leases.TokenAt(step.Agent) };
+        var reference = new OperationRef { Id = operation.Value, DeploymentId = deployment.Value, FencingToken = leases.TokenAt(step.Agent), Step = records.StepOf(operation) };
         using var call = StepCalls.Begin(step, reference, channels.To(step.Agent), cancellation);
         await foreach (var item in call.ResponseStream.ReadAllAsync(cancellation))
         {

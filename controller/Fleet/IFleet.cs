@@ -11,6 +11,9 @@ public interface IFleet
     /// <summary>The right to change an app on the hosts.</summary>
     IHostLeases Leases { get; }
 
+    /// <summary>What the hosts keep of deployments; nothing, unless a fleet says otherwise.</summary>
+    IHostRecords Records => NoHostRecords.Instance;
+
     /// <summary>Asks one host's agent what is there. An agent that does not answer is a value, not an exception.</summary>
     Task<HostObservation> ObserveAsync(ManifestHost host, AppName app, CancellationToken cancellation);
 

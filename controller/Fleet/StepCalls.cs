@@ -158,7 +158,8 @@ internal static class StepCalls
     /// <summary>A release as the contract has it.</summary>
     public static ReleaseRef Of(ReleaseId release) => new() { Version = release.Version.Value, Digest = release.Digest.Value };
 
-    private static SlotSpec Of(SlotSettings slot)
+    /// <summary>A slot as the contract has it.</summary>
+    public static SlotSpec Of(SlotSettings slot)
     {
         var spec = new SlotSpec { Port = (uint)slot.Port, Node = slot.Node, NoDistribution = !slot.Distribution };
         foreach (var (key, value) in slot.Environment) spec.Env[key] = value;

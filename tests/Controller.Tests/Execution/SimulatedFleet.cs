@@ -30,10 +30,17 @@ internal sealed class SimulatedFleet : IFleet
         foreach (var (balancer, host, slot) in from b in manifest.Balancers from h in manifest.Hosts from s in h.Slots select (b.Key, h, s))
             members[new MemberSeat(balancer, host.Name, slot.Name)] = new SimulatedMember { Ready = slot.Name == host.Slot.Name };
         FewestInRotation = InRotation;
+        Kept = new SimulatedRecords(turns, dead.Contains);
     }
 
     /// <inheritdoc/>
     public IHostLeases Leases { get; } = new FreeLeases();
+
+    /// <summary>What the agents keep.</summary>
+    public SimulatedRecords Kept { get; }
+
+    /// <inheritdoc/>
+    public IHostRecords Records => Kept;
 
     /// <summary>What must never happen and did.</summary>
     public List<string> Violations { get; } = [];
@@ -114,12 +121,13 @@ internal sealed class SimulatedFleet : IFleet
         if (!journal.TryGetValue(operation.Value, out var outcome))
         {
             outcome = journal[operation.Value] = fault == Fault.Fails ? Failed(step, "INJECTED") : Do(step);
+            Kept.Journal(step.Agent, operation, deployment, outcome);
             FewestInRotation = Math.Min(FewestInRotation, manifest.Hosts.Count(h => IsServedEverywhere(h.Name)));
         }
 
         if (fault == Fault.AgentDies) dead.Add(step.Agent);
         await turns.NextAsync(cancellation);
-        if (fault == Fault.Interrupted && !operation.Value.Contains("/again-", StringComparison.Ordinal)) outcome = journal[operation.Value] = Failed(step, "OPERATION_INTERRUPTED");
+        if (fault == Fault.Interrupted && !operation.Value.Contains("/again-", StringComparison.Ordinal)) Kept.Journal(step.Agent, operation, deployment, outcome = journal[operation.Value] = Failed(step, "OPERATION_INTERRUPTED"));
         if (fault == Fault.FallsSilent) return Silent(step);
         return fault is Fault.Lost or Fault.AgentDies || (fault == Fault.BreaksAfter && first) ? new StepOutcome.Unknown(Gone(step.Host)) : outcome;
     }

@@ -36,8 +36,14 @@ internal sealed class Simulation : IDisposable
         Manifest = ManifestOf(hosts, batch, budget, autoRollback, kind, isSwitch, canary, min);
         Fleet = new SimulatedFleet(Manifest, Turns, Old, (step, operation) => this.faults(step, operation));
         Journal = new DeploymentJournal(database);
-        Service = new DeploymentService(
-            new StateDirectory(directory), Journal, _ => Fleet, Turns, new Random(seed), new ExecutorOptions(), Heard);
+        Service = ServiceOf(seed);
+    }
+
+    private Simulation(Simulation other)
+    {
+        (faults, Turns, Manifest, Fleet) = (other.faults, other.Turns, other.Manifest, other.Fleet);
+        Journal = new DeploymentJournal(database);
+        Service = ServiceOf(seed: 2);
     }
 
     public Turns Turns { get; }
@@ -75,6 +81,12 @@ internal sealed class Simulation : IDisposable
 
     public RepairProposal ProposeRepair() => Turns.Run(Service.ProposeRepairAsync(Manifest, CancellationToken.None));
 
+    /// <summary>A controller on another machine, with a journal of its own, before the same fleet.</summary>
+    public Simulation Elsewhere() => new(this);
+
+    /// <summary>Asks the agents for what this machine does not know.</summary>
+    public Recollection Recall() => Turns.Run(Service.RecallAsync(Manifest, CancellationToken.None));
+
     public void Dispose()
     {
         database.Dispose();
@@ -93,6 +105,9 @@ internal sealed class Simulation : IDisposable
             return true;
         }
     }
+
+    private DeploymentService ServiceOf(int seed)
+        => new(new StateDirectory(directory), Journal, _ => Fleet, Turns, new Random(seed), new ExecutorOptions(), Heard);
 
     private void Heard(DeploymentEvent item)
     {

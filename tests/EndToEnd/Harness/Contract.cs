@@ -14,7 +14,7 @@ internal static class Contract
     [
         .. new[]
         {
-            BalancersReflection.Descriptor, HostReflection.Descriptor, InstancesReflection.Descriptor, LeasesReflection.Descriptor, OperationsReflection.Descriptor,
+            BalancersReflection.Descriptor, DeploymentsReflection.Descriptor, HostReflection.Descriptor, InstancesReflection.Descriptor, LeasesReflection.Descriptor, OperationsReflection.Descriptor,
             ReleasesReflection.Descriptor,
         }.SelectMany(file => file.Services),
     ];
