@@ -9,6 +9,8 @@ internal sealed class DeploymentJournal(JournalDatabase database)
 {
     private const int DeploymentsKept = 500;
 
+    // An index stays in the file. It is asked for once: asking costs as much as a write. (Whoever removes the file meanwhile has a slower journal.)
+    private readonly HashSet<string> indexed = [];
     private int begun;
 
     /// <summary>Writes a deployment down before anything of it is done.</summary>
@@ -99,16 +101,16 @@ internal sealed class DeploymentJournal(JournalDatabase database)
     public IReadOnlyList<FailedRelease> FailuresOf(AppName app) => database.Use(db =>
         Failed(db).Find(Query.EQ(JournalDocument.App, app.Value)).Select(JournalDocument.ToFailed).OrderByDescending(f => f.At).ToList());
 
-    private static ILiteCollection<BsonDocument> Deployments(LiteDatabase database) => Collection(database, "deployments", JournalDocument.App);
+    private ILiteCollection<BsonDocument> Deployments(LiteDatabase database) => Collection(database, "deployments", JournalDocument.App);
 
-    private static ILiteCollection<BsonDocument> Steps(LiteDatabase database) => Collection(database, "steps", JournalDocument.Deployment);
+    private ILiteCollection<BsonDocument> Steps(LiteDatabase database) => Collection(database, "steps", JournalDocument.Deployment);
 
-    private static ILiteCollection<BsonDocument> Failed(LiteDatabase database) => Collection(database, "failed_releases", JournalDocument.App);
+    private ILiteCollection<BsonDocument> Failed(LiteDatabase database) => Collection(database, "failed_releases", JournalDocument.App);
 
-    private static ILiteCollection<BsonDocument> Collection(LiteDatabase database, string name, string index)
+    private ILiteCollection<BsonDocument> Collection(LiteDatabase database, string name, string index)
     {
         var collection = database.GetCollection(name);
-        collection.EnsureIndex(index);
+        if (indexed.Add(name)) collection.EnsureIndex(index);
         return collection;
     }
 

@@ -85,6 +85,7 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         var old = view.Active!;
         return new CutoverSteps(
             [
+                .. MoveBack(there, old),
                 // Its member may be in rotation with nobody behind it: it must not be found up before the new instance has proved itself.
                 .. Drain(target, 0),
                 .. there is null ? [] : new[] { Stop(target, there.Release) },
@@ -141,6 +142,14 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         ? (Step)new MoveStep(b, [new HostMove(view.Host.In(into), outOf, AddressAt(b, into))], manifest.App, strategy.UndrainTimeout)
         : new UndrainStep(b, view.Host.In(into), manifest.App, strategy.UndrainTimeout, AddressAt(b, into)));
 
+    /// <summary>
+    /// Where an earlier move succeeded at some balancers only, what is to be replaced is all that they send to: it gives its traffic back before it is
+    /// drained.
+    /// </summary>
+    private IEnumerable<Step> MoveBack(RunningInstance? there, RunningInstance old) => there is not { Healthy: true } || !old.Healthy ? [] : manifest.Balancers
+        .Where(b => IsIn(b, there.Slot) && !IsIn(b, old.Slot))
+        .Select(b => new MoveStep(b, [new HostMove(view.Host.In(old.Slot), there.Slot, AddressAt(b, old.Slot))], manifest.App, strategy.UndrainTimeout));
+
     private IEnumerable<Step> Remove(SlotSettings slot) => manifest.Balancers
         .Where(b => fleet.IsManaged(b, view.Host.Name) && HasMember(b, slot))
         .Select(b => new RemoveMemberStep(b, view.Host.In(slot), manifest.App));
@@ -157,6 +166,8 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
     /// <summary>The balancer has the slot's member, or it is not known and so must be reckoned with.</summary>
     private bool HasMember(ManifestBalancer balancer, SlotSettings slot)
         => fleet.Of(balancer, view.Host.Name) is not BalancerObservation.Seen || fleet.MemberOf(balancer, view.Host.Name, slot.Name) is not null;
+
+    private bool IsIn(ManifestBalancer balancer, SlotSettings slot) => fleet.MemberOf(balancer, view.Host.Name, slot.Name) is { IsOut: false };
 
     private MemberAddress? AddressAt(ManifestBalancer balancer, SlotSettings slot)
         => fleet.IsManaged(balancer, view.Host.Name) ? MemberAddress.Parse(

@@ -1,5 +1,7 @@
+using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
+using Decant.Controller.Tests.Manifest;
 using static Decant.Controller.Tests.Planning.Fleets;
 
 namespace Decant.Controller.Tests.Planning;
@@ -209,6 +211,44 @@ public class DeploymentPlanningTests
             Assert.That(refused.Refusals[0].Error.Message, Is.EqualTo("web1: its agent at web1:7420 does not answer: connection refused"));
             Assert.That(refused.Refusals.Select(r => r.Error.WhatNext), Has.All.Not.Empty);
         });
+    }
+
+    [Test]
+    public void What_serves_at_one_balancer_only_gives_its_traffic_back_before_it_is_replaced()
+    {
+        var manifest = Manifests.Read("""
+            app: shop
+            hosts: { web1: }
+            balancers: { edge1: , edge2: }
+            slots: { blue: { port: 4001 }, green: { port: 4002 } }
+            strategy: { type: rolling }
+            """);
+        var host = manifest.Hosts[0];
+        var newest = Release("1.3.0", 'c');
+        // The move from blue to green succeeded at edge1; edge2 did not answer.
+        BalancerObservation At(ManifestBalancer balancer, string isIn) => new BalancerObservation.Seen(host.Slots.ToDictionary(
+            s => balancer.MemberOf(host.Name, s.Name), s => new ObservedMember(s.Name.Value == isIn ? MemberStanding.Ready : MemberStanding.Draining)));
+        var fleet = All(manifest, _ => Seen(null, null, Old, New, newest) with
+        {
+            Instances = [new RunningInstance(Old, Healthy: true, host.Slots[0]), new RunningInstance(New, Healthy: true, host.Slots[1])],
+        }) with
+        {
+            Balancers = new Dictionary<BalancerSeat, BalancerObservation>
+            {
+                [new(manifest.Balancers[0].Key, null)] = At(manifest.Balancers[0], "green"),
+                [new(manifest.Balancers[1].Key, null)] = At(manifest.Balancers[1], "blue"),
+            },
+        };
+
+        var steps = Made(Planner.MakeDeployment(manifest, fleet, newest)).Waves.SelectMany(w => w.Hosts).SelectMany(h => h.Steps).Select(s => s.Key).ToList();
+
+        Assert.That(steps.Take(4), Is.EqualTo(new[]
+        {
+            "web1/move/edge1/blue",
+            "web1/drain/edge1/green",
+            "web1/drain/edge2/green",
+            "web1/stop/green",
+        }), string.Join('\n', steps));
     }
 
     private static Plan Deploy(DeploymentManifest manifest, params Func<ManifestHost, HostObservation>[] states)

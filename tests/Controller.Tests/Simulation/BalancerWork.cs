@@ -47,6 +47,7 @@ internal sealed class BalancerWork(World world, SimulatedOperation operation, Si
             await operation.PauseAsync(TimeSpan.FromMilliseconds(1));
         }
 
+        if (world.Chance(world.Weather.SplitsMoves)) world.Balancers.FirstOrDefault(b => b != balancer)?.Hang(world.Between(5_000, 60_000));
         return SimulatedAgent.Done;
     }
 

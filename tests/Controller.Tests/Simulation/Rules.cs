@@ -10,11 +10,14 @@ internal sealed class Rules(World world)
 {
     private readonly Dictionary<DeploymentId, int> floors = [];
     private readonly Dictionary<HostName, List<SimulatedOperation>> changing = [];
+    private readonly Dictionary<DeploymentId, (OperationId Id, AgentAddress Agent)> asked = [];
     private readonly HashSet<DeploymentId> migrated = [];
     private readonly HashSet<DeploymentId> cutOver = [];
 
-    /// <summary>How many hosts a deployment leaves empty, as they were before.</summary>
-    public Func<DeploymentId, int> Emptied { get; set; } = _ => 0;
+    private readonly Dictionary<HostName, SimulatedOperation> changedLast = [];
+
+    /// <summary>How many hosts a deployment leaves empty, as they were before, as each machine knows it.</summary>
+    public List<Func<DeploymentId, int>> Emptied { get; } = [];
 
     /// <summary>What fell by itself, as far as nobody at Decant's end could know when it acted: where no balancer sees all hosts.</summary>
     private readonly HashSet<HostName> fallen = [];
@@ -54,7 +57,7 @@ internal sealed class Rules(World world)
     {
         floors.TryAdd(
             operation.Deployment,
-            Math.Min(world.Manifest.Strategy.MinInRotation.AtLeastOf(world.Manifest.Hosts.Count), world.Served - Emptied(operation.Deployment)));
+            Math.Min(world.Manifest.Strategy.MinInRotation.AtLeastOf(world.Manifest.Hosts.Count), world.Served - Emptied.Sum(emptied => emptied(operation.Deployment))));
         if (world.IsTraced) world.Log($"agent {operation.Step.Agent}: {operation.Id} begins");
         if (!IsCutover(operation.Step)) return;
         if (!operation.IsRollback) cutOver.Add(operation.Deployment);
@@ -63,6 +66,10 @@ internal sealed class Rules(World world)
             if (!changing.TryGetValue(host, out var others)) changing[host] = others = [];
             if (others.FirstOrDefault(o => o.Deployment != operation.Deployment) is { } other) Break($"{operation.Id} and {other.Id} change {host} at once");
             others.Add(operation);
+            // Whoever holds all leases and is at work has the host for himself, also between two of his steps.
+            if (changedLast.GetValueOrDefault(host) is { Caller: { IsAtWork: true, IsDead: false, HasLost: false } at } last && at != operation.Caller)
+                Break($"{operation.Id} of {operation.Caller} changes {host}, which {last.Deployment} of {at} is at work on");
+            changedLast[host] = operation;
         }
     }
 
@@ -106,6 +113,14 @@ internal sealed class Rules(World world)
         if (world.Manifest.Strategy.Kind != StrategyKind.Recreate) return;
         if (world.Hosts.SelectMany(h => h.Instances.Values).FirstOrDefault(i => i.IsAlive && i.Release != release) is { } other)
             Break($"{operation.Id} starts {release.Version} on {host.Name} while {other.Release.Version} runs");
+    }
+
+    /// <summary>A controller asks for a migration: under one id and at one agent, or nobody would know that it is the same.</summary>
+    public void MigrationAsked(SimulatedOperation operation)
+    {
+        if (asked.TryGetValue(operation.Deployment, out var before) && (before.Id, before.Agent) != (operation.Id, operation.Step.Agent))
+            Break($"the migration of {operation.Deployment} is asked for as {before.Id} at {before.Agent} and as {operation.Id} at {operation.Step.Agent}");
+        asked[operation.Deployment] = (operation.Id, operation.Step.Agent);
     }
 
     /// <summary>A migration begins to run.</summary>

@@ -20,15 +20,18 @@ internal sealed class Schedule : IDisposable
     private readonly Random random;
     private readonly World world;
     private readonly SimulatedController controller;
+    private readonly SimulatedController elsewhere;
     private readonly DeploymentManifest manifest;
     private readonly List<string> ends = [];
+    private (int Begins, Func<SimulatedCommand>? Begin) rival;
 
     private Schedule(int seed, bool isTraced)
     {
         random = new Random(seed);
         manifest = RandomManifest.Of(random);
         world = new World(manifest, random, isTraced);
-        controller = new SimulatedController(world, seed);
+        controller = new SimulatedController(world, "ops1", seed);
+        elsewhere = new SimulatedController(world, "ops2", ~seed);
         world.Log($"seed {seed}: {RandomManifest.Describe(manifest)}");
     }
 
@@ -52,7 +55,11 @@ internal sealed class Schedule : IDisposable
         return new Story(seed, schedule.world.Rules.Broken, schedule.world.Trace, schedule.ends);
     }
 
-    public void Dispose() => controller.Dispose();
+    public void Dispose()
+    {
+        controller.Dispose();
+        elsewhere.Dispose();
+    }
 
     private void Run()
     {
@@ -69,11 +76,13 @@ internal sealed class Schedule : IDisposable
         if (random.Next(6) == 0) world.Bad[Second] = (Behaviour)random.Next(1, 4);
         if (random.Next(5) > 0) world.Weather = Weather.At(random);
 
-        var end = Deploy(Second, ControllerFate.At(random));
+        Rival();
+        Deploy(Second, ControllerFate.At(random));
         for (var more = random.Next(4); more > 0; more--)
         {
             Idle();
-            end = Any(ControllerFate.At(random));
+            Rival();
+            Any(ControllerFate.At(random));
         }
 
         Idle();
@@ -84,34 +93,50 @@ internal sealed class Schedule : IDisposable
         Ends(Deploy(Third, ControllerFate.Calm), Third);
     }
 
-    /// <summary>The deployment that was left unfinished is resumed until it is over.</summary>
+    /// <summary>Deployments that were left unfinished are resumed until they are over: those of both machines, which wait for each other's hosts.</summary>
     private void Finish()
     {
-        for (var resumes = 0; controller.Last is { IsUnfinished: true } last; resumes++)
+        for (var resumes = 0; ; resumes++)
         {
+            var left = new[] { elsewhere, controller }.Where(m => m.Last is { IsUnfinished: true }).ToList();
+            if (left.Count == 0) return;
             if (resumes == MostResumes)
             {
-                // A release that never serves, and nobody who takes it back: it stays with the operator, who was told.
-                if (last.Release is { } release && world.Bad.ContainsKey(release) && !manifest.Strategy.AutoRollback && last.Intent == PlanIntent.Deploy) return;
-                world.Rules.Break($"{last.Id} is {last.Status} after {resumes} resumes: {last.Message}");
+                foreach (var last in left.Select(m => m.Last!).Where(l => !IsForAPerson(l))) world.Rules.Break($"{last.Id} is {last.Status} after {resumes} resumes: {last.Message}");
                 return;
             }
 
-            var end = last.Status == DeploymentStatus.AwaitingPromotion
-                ? Do($"promote {last.Id}", ControllerFate.Calm, (service, stop) => service.PromoteAsync(last, manifest, stop))
-                : Do($"resume {last.Id}", ControllerFate.Calm, (service, stop) => service.ResumeAsync(last, manifest, stop));
-            // Hosts that a bad release has taken down are not up, and may be what is missing.
-            if (end?.Refusal is { Reason: "MIN_IN_ROTATION" } && world.Bad.Count > 0) return;
-            if (end?.Refusal is { } refusal) world.Rules.Break($"{last.Id} cannot be resumed: {refusal.Reason}: {refusal.Message}");
-            if (end?.Outcome is { Status: DeploymentStatus.Succeeded } && last.Intent == PlanIntent.Deploy && !world.Bad.ContainsKey(last.Release!)) Ends(end, last.Release!);
+            foreach (var machine in left)
+            {
+                var last = machine.Last!;
+                var end = last.Status == DeploymentStatus.AwaitingPromotion
+                    ? Do(machine, $"promote {last.Id}", ControllerFate.Calm, (service, stop) => service.PromoteAsync(last, manifest, stop))
+                    : Do(machine, $"resume {last.Id}", ControllerFate.Calm, (service, stop) => service.ResumeAsync(last, manifest, stop));
+                // Hosts that a bad release has taken down are not up, and may be what is missing; or those that the other machine left half way.
+                if (end?.Refusal is { Reason: "MIN_IN_ROTATION" } && world.Bad.Count > 0) return;
+                if (end?.Refusal is { } refusal && (refusal.Reason != "MIN_IN_ROTATION" || left.Count == 1)) world.Rules.Break($"{last.Id} cannot be resumed: {refusal.Reason}: {refusal.Message}");
+                if (machine == controller && end?.Outcome is { Status: DeploymentStatus.Succeeded } && last.Intent == PlanIntent.Deploy && !world.Bad.ContainsKey(last.Release!)) Ends(end, last.Release!);
+            }
         }
+    }
+
+    /// <summary>
+    /// A release that never serves, and nobody who takes it back; or the way back leads to it, because it was what ran before. It stays with the
+    /// operator, who was told.
+    /// </summary>
+    private bool IsForAPerson(DeploymentRecord last)
+    {
+        bool IsBad(ReleaseId? release) => release is not null && world.Bad.ContainsKey(release);
+        return last.RollingBack ? last.Cutovers.Any(c => IsBad(c.From))
+            : last.Intent == PlanIntent.Rollback ? last.Cutovers.Any(c => IsBad(c.To))
+            : IsBad(last.Release) && !manifest.Strategy.AutoRollback;
     }
 
     /// <summary>Everything serves the release, and nothing else is left.</summary>
     private void Ends(CommandEnd? end, ReleaseId release)
     {
         if (end?.Outcome is { Status: DeploymentStatus.AwaitingPromotion, Id: var id })
-            end = Do($"promote {id}", ControllerFate.Calm, (service, stop) => service.PromoteAsync(controller.Last!, manifest, stop));
+            end = Do(controller, $"promote {id}", ControllerFate.Calm, (service, stop) => service.PromoteAsync(controller.Last!, manifest, stop));
         if (end?.Outcome is not { Status: DeploymentStatus.Succeeded or DeploymentStatus.NothingToDo })
         {
             world.Rules.Break($"{release.Version} is not deployed although nothing goes wrong: {end}");
@@ -143,33 +168,89 @@ internal sealed class Schedule : IDisposable
         {
             0 => Deploy(Second, fate),
             1 => Deploy(Third, fate),
-            2 => Do("rollback", fate, (service, stop) => service.RollbackAsync(new RollbackRequest(Source, manifest, null), stop)),
-            3 when last is not null => Do($"abort {last.Id}", fate, (service, stop) => service.AbortAsync(last, manifest, stop)),
-            4 when last is not null => Do($"promote {last.Id}", fate, (service, stop) => service.PromoteAsync(last, manifest, stop)),
-            _ when last is not null => Do($"resume {last.Id}", fate, (service, stop) => service.ResumeAsync(last, manifest, stop)),
+            2 => Do(controller, "rollback", fate, (service, stop) => service.RollbackAsync(new RollbackRequest(Source, manifest, null), stop)),
+            3 when last is not null => Do(controller, $"abort {last.Id}", fate, (service, stop) => service.AbortAsync(last, manifest, stop)),
+            4 when last is not null => Do(controller, $"promote {last.Id}", fate, (service, stop) => service.PromoteAsync(last, manifest, stop)),
+            _ when last is not null => Do(controller, $"resume {last.Id}", fate, (service, stop) => service.ResumeAsync(last, manifest, stop)),
             _ => Deploy(Second, fate),
         };
     }
 
     private CommandEnd? Deploy(ReleaseId release, ControllerFate fate)
-        => Do($"deploy {release.Version}", fate, (service, stop) => service.DeployAsync(new DeployRequest(Source, manifest, release, null, Again: true), stop));
+        => Do(controller, $"deploy {release.Version}", fate, (service, stop) => service.DeployAsync(new DeployRequest(Source, manifest, release, null, Again: true), stop));
 
-    private CommandEnd? Do(string what, ControllerFate fate, Func<DeploymentService, StopSignal, Task<DeploymentOutcome>> command)
+    /// <summary>Somebody elsewhere has a mind to change the app, too, in the middle of what is done here next.</summary>
+    private void Rival()
     {
-        var end = controller.Run(what, fate, command);
-        if (end?.Outcome is { } outcome)
+        if (world.Weather == Weather.Calm || random.Next(3) > 0) return;
+        var fate = ControllerFate.At(random);
+        Func<SimulatedCommand> begin = random.Next(3) == 0
+            ? () => elsewhere.Begin("rollback", fate, (service, stop) => service.RollbackAsync(new RollbackRequest(Source, manifest, null), stop))
+            : () => elsewhere.Begin("deploy 3.0.0", fate, (service, stop) => service.DeployAsync(new DeployRequest(Source, manifest, Third, null, Again: true), stop));
+        rival = (random.Next(1_000), begin);
+    }
+
+    private CommandEnd? Do(SimulatedController machine, string what, ControllerFate fate, Func<DeploymentService, StopSignal, Task<DeploymentOutcome>> work)
+    {
+        using var own = machine.Begin(what, fate, work);
+        var (begins, begin) = rival;
+        rival = default;
+        SimulatedCommand? other = null;
+        CommandEnd? end = null;
+        var isEnded = false;
+        for (var events = 0; !isEnded || other is not null; events++)
         {
-            ends.Add($"{what.Split(' ')[0]}: {outcome.Status}");
-            if (controller.Journal.Find(outcome.Id) is { } record && record.Status != outcome.Status) world.Rules.Break($"{outcome.Id} ended as {outcome.Status} and is journaled as {record.Status}");
-            if (outcome.Status is DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion
-                && !outcome.WhatNext.Contains($"{outcome.Id}`", StringComparison.Ordinal)) world.Rules.Break($"{outcome.Id} ended as {outcome.Status} and does not say what next: {outcome.WhatNext}");
-            if (outcome.Status is DeploymentStatus.Running or DeploymentStatus.Interrupted) world.Rules.Break($"{outcome.Id} ended as {outcome.Status}");
-        }
-        else
-        {
-            ends.Add($"{what.Split(' ')[0]}: {end?.Refusal?.Reason ?? "killed"}");
+            if (!isEnded && own.IsOver)
+            {
+                end = End(machine, own);
+                isEnded = true;
+            }
+
+            if (other is { IsOver: true })
+            {
+                End(elsewhere, other);
+                other.Dispose();
+                other = null;
+            }
+
+            if (events == begins && begin is not null && !isEnded) other = begin();
+            if (isEnded && other is null) break;
+            if ((!isEnded && !own.Live()) || (other is not null && !other.Live()))
+            {
+                world.Rules.Break($"decant {what} never ends");
+                break;
+            }
+
+            world.Blow();
+            world.Rules.Look();
+            // Whoever was killed or has ended by now is seen to first.
+            if ((!isEnded && own.IsOver) || other is { IsOver: true }) continue;
+            if (world.Time.Next()) continue;
+            world.Rules.Break($"decant {what} waits for something that never comes");
+            break;
         }
 
+        other?.Dispose();
+        return end;
+    }
+
+    private CommandEnd? End(SimulatedController machine, SimulatedCommand command)
+    {
+        var end = machine.End(command);
+        var verb = command.What.Split(' ')[0];
+        if (end?.Outcome is not { } outcome)
+        {
+            ends.Add($"{verb}: {end?.Refusal?.Reason ?? "killed"}");
+            return end;
+        }
+
+        ends.Add($"{verb}: {outcome.Status}");
+        if (machine.Journal.Find(outcome.Id) is { } record && record.Status != outcome.Status) world.Rules.Break($"{outcome.Id} ended as {outcome.Status} and is journaled as {record.Status}");
+        if (outcome.Status is DeploymentStatus.Stopped or DeploymentStatus.Aborted or DeploymentStatus.FailedPartly or DeploymentStatus.AwaitingPromotion
+            && !outcome.WhatNext.Contains($"{outcome.Id}`", StringComparison.Ordinal)) world.Rules.Break($"{outcome.Id} ended as {outcome.Status} and does not say what next: {outcome.WhatNext}");
+        if (outcome.Status is DeploymentStatus.LeaseLost && outcome.WhatNext.Length == 0) world.Rules.Break($"{outcome.Id} lost its lease and does not say what next");
+        if (outcome.Status is DeploymentStatus.Running or DeploymentStatus.Interrupted) world.Rules.Break($"{outcome.Id} ended as {outcome.Status}");
+        if (outcome.Status is DeploymentStatus.LeaseLost && !command.Life.KnowsOfLoss) world.Rules.Break($"{outcome.Id} ended as {outcome.Status}, which nobody told it");
         return end;
     }
 

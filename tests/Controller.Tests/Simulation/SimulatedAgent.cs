@@ -26,12 +26,17 @@ internal sealed class SimulatedAgent(World world, AgentAddress address)
 
     public AgentAddress Address => address;
 
+    /// <summary>Who may change the app here.</summary>
+    public SimulatedLeases Leases { get; } = new(world, address);
+
     /// <summary>A call arrives.</summary>
     /// <param name="step">What is asked for.</param>
     /// <param name="id">Names it.</param>
     /// <param name="deployment">Whose it is.</param>
+    /// <param name="token">Of the caller's lease; null: it has none.</param>
+    /// <param name="caller">Who calls.</param>
     /// <param name="reply">Told how it ended; null when the agent died before it did.</param>
-    public void Call(Step step, OperationId id, DeploymentId deployment, Action<StepOutcome?> reply)
+    public void Call(Step step, OperationId id, DeploymentId deployment, FencingToken? token, ControllerLife caller, Action<StepOutcome?> reply)
     {
         if (operations.TryGetValue(id, out var known))
         {
@@ -40,13 +45,24 @@ internal sealed class SimulatedAgent(World world, AgentAddress address)
             return;
         }
 
-        var operation = operations[id] = new SimulatedOperation(world, step, id, deployment);
+        if (Leases.Seen(token) is { } lost)
+        {
+            reply(new StepOutcome.Failed(lost, []));
+            return;
+        }
+
+        var operation = operations[id] = new SimulatedOperation(world, step, id, deployment, token!, caller);
         operation.Followers.Add(reply);
+        if (step is MigrateStep) world.Rules.MigrationAsked(operation);
         var key = TurnOf(step);
         if (!turns.TryGetValue(key, out var queue)) turns[key] = queue = new Queue<SimulatedOperation>();
         queue.Enqueue(operation);
         if (queue.Count == 1) Begin(operation);
     }
+
+    /// <summary>Whether something still runs that was begun under another lease; whoever goes on with a deployment joins its migration.</summary>
+    public bool IsBusyFor(FencingToken token, DeploymentId? deployment)
+        => operations.Values.Any(o => o.Outcome is null && o.Token != token && !(o.Step is MigrateStep && o.Deployment == deployment));
 
     /// <summary>An operation is to end early.</summary>
     public void Cancel(OperationId id)
@@ -85,6 +101,7 @@ internal sealed class SimulatedAgent(World world, AgentAddress address)
     {
         if (IsUp) return;
         IsUp = true;
+        Leases.Restart();
         world.Log($"the agent at {address} is back");
         // What a slot is to run and does not, is started.
         foreach (var host in world.Hosts.Where(h => h.Manifest.Agent == address))
@@ -193,13 +210,19 @@ internal sealed class SimulatedAgent(World world, AgentAddress address)
 }
 
 /// <summary>A piece of an agent's work.</summary>
-internal sealed class SimulatedOperation(World world, Step step, OperationId id, DeploymentId deployment)
+internal sealed class SimulatedOperation(World world, Step step, OperationId id, DeploymentId deployment, FencingToken token, ControllerLife caller)
 {
     public Step Step => step;
 
     public OperationId Id => id;
 
     public DeploymentId Deployment => deployment;
+
+    /// <summary>Of the lease under which it was begun.</summary>
+    public FencingToken Token => token;
+
+    /// <summary>Who asked for it first.</summary>
+    public ControllerLife Caller => caller;
 
     /// <summary>It undoes what the deployment changed.</summary>
     public bool IsRollback => id.Value.Contains("/rollback/", StringComparison.Ordinal);

@@ -28,7 +28,7 @@ internal sealed class VirtualTime
 }
 
 /// <summary>The clock of one controller's process: its timers end with it.</summary>
-internal sealed class ControllerClock(VirtualTime time, Func<bool> isDead) : TimeProvider
+internal sealed class ControllerClock(VirtualTime time, ControllerLife life) : TimeProvider
 {
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -38,19 +38,22 @@ internal sealed class ControllerClock(VirtualTime time, Func<bool> isDead) : Tim
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var timer = new OneShot();
-        if (dueTime != Timeout.InfiniteTimeSpan)
+        var timer = new VirtualTimer();
+        void Arm(TimeSpan wait) => time.In(wait, () =>
         {
-            time.In(dueTime, () =>
+            if (timer.IsDisposed) return;
+            life.Do(() =>
             {
-                if (!timer.IsDisposed && !isDead()) callback(state);
+                if (timer.IsDisposed) return;
+                callback(state);
+                if (period > TimeSpan.Zero) Arm(period);
             });
-        }
-
+        });
+        if (dueTime != Timeout.InfiniteTimeSpan) Arm(dueTime);
         return timer;
     }
 
-    private sealed class OneShot : ITimer
+    private sealed class VirtualTimer : ITimer
     {
         public bool IsDisposed { get; private set; }
 

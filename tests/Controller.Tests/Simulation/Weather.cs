@@ -30,6 +30,9 @@ internal sealed record Weather
     /// <summary>A balancer does not answer its agent for a while; it goes on serving.</summary>
     public int HangsBalancers { get; init; }
 
+    /// <summary>When traffic has moved at one balancer, another falls silent: the host is half way.</summary>
+    public int SplitsMoves { get; init; }
+
     /// <summary>An instance's process dies; its agent starts it again.</summary>
     public int KillsInstances { get; init; }
 
@@ -50,6 +53,7 @@ internal sealed record Weather
             KillsAgents = Up(12),
             Partitions = Up(8),
             HangsBalancers = Up(12),
+            SplitsMoves = Up(300),
             KillsInstances = Up(8),
             SpoilsStarts = Up(150),
         };

@@ -15,6 +15,7 @@ internal sealed class World
     private readonly Dictionary<AgentAddress, SimulatedAgent> agents = [];
     private readonly Dictionary<HostName, SimulatedHost> hosts;
     private readonly Dictionary<BalancerSeat, SimulatedBalancer> balancers;
+    private readonly Dictionary<HostName, SimulatedBalancer[]> balancersOf;
     private readonly List<string>? trace;
 
     /// <param name="manifest">Its hosts and balancers.</param>
@@ -27,6 +28,7 @@ internal sealed class World
         balancers = (from b in manifest.Balancers from h in manifest.Hosts select (Seat: BalancerSeat.Of(b, h.Name), Balancer: b, Host: h))
             .GroupBy(s => s.Seat)
             .ToDictionary(g => g.Key, g => new SimulatedBalancer(this, g.Key, g.First().Balancer, [.. g.Select(s => s.Host)], isManaged: random.Next(3) == 0));
+        balancersOf = manifest.Hosts.ToDictionary(h => h.Name, h => manifest.Balancers.Select(b => Balancer(b, h.Name)).ToArray());
         Rules = new Rules(this);
     }
 
@@ -60,7 +62,7 @@ internal sealed class World
     public SimulatedBalancer Balancer(ManifestBalancer balancer, HostName host) => balancers[BalancerSeat.Of(balancer, host)];
 
     /// <summary>The balancers that send to a host's instances.</summary>
-    public IEnumerable<SimulatedBalancer> BalancersOf(HostName host) => Manifest.Balancers.Select(b => Balancer(b, host));
+    public IReadOnlyList<SimulatedBalancer> BalancersOf(HostName host) => balancersOf[host];
 
     public bool Chance(int thousandths) => thousandths > 0 && Random.Next(1000) < thousandths;
 
@@ -79,10 +81,26 @@ internal sealed class World
     /// </summary>
     public bool IsServed(HostName name)
     {
+        // Loops, not queries: this is asked after every event.
         var host = hosts[name];
-        return Manifest.Balancers.Count == 0
-            ? host.Instances.Values.Any(i => i is { LooksHealthy: true, Retiring: false })
-            : BalancersOf(name).All(b => host.Instances.Values.Any(i => i.IsUp && b.MemberOf(name, i.Slot.Name) is { Ready: true }));
+        if (Manifest.Balancers.Count == 0)
+        {
+            foreach (var instance in host.Instances.Values)
+            {
+                if (instance is { LooksHealthy: true, Retiring: false }) return true;
+            }
+
+            return false;
+        }
+
+        foreach (var balancer in balancersOf[name])
+        {
+            var isServed = false;
+            foreach (var instance in host.Instances.Values) isServed |= instance.IsUp && balancer.MemberOf(name, instance.Slot.Name) is { Ready: true };
+            if (!isServed) return false;
+        }
+
+        return true;
     }
 
     /// <summary>Between two events: whatever may break by itself, breaks now and then.</summary>
