@@ -5,7 +5,7 @@ namespace Decant.Controller.Tests.Simulation;
 /// <summary>Deployments of all kinds in all weathers. A seed that fails is printed; DECANT_SIM_SEED=N prints all that happens in it.</summary>
 public class SimulationTests
 {
-    private const int Usual = 1_000;
+    private const int Usual = 400;
     private const int Long = 100_000;
 
     [Test]
