@@ -9,7 +9,7 @@ namespace Decant.EndToEnd;
 /// until a deployment has no such point any more.
 /// </summary>
 /// <remarks>
-/// Four by default, chosen by the seed that is printed; all with <c>DECANT_TEST_LONG=1</c>, or those from <c>DECANT_TEST_KILL_FROM</c> to
+/// Four by default, the same each time unless <c>DECANT_TEST_SEED</c> chooses others; all with <c>DECANT_TEST_LONG=1</c>, or those from <c>DECANT_TEST_KILL_FROM</c> to
 /// <c>DECANT_TEST_KILL_TO</c>. The agents of a deployment die in the same one, each at its point of that number; the controller dies in one of its own.
 /// </remarks>
 [Parallelizable(ParallelScope.All)]
@@ -17,7 +17,7 @@ public class KillMatrixTests
 {
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("DECANT_TEST_LONG") == "1";
 
-    private static readonly int Seed = Setting("DECANT_TEST_SEED") ?? Random.Shared.Next();
+    private static readonly int Seed = Setting("DECANT_TEST_SEED") ?? 3;
 
     [TestCase("rolling", FrontKind.Haproxy, false, "drain_timeout: 10s")]
     [TestCase("blue-green", FrontKind.Embedded, true, "type: blue-green\nkeep_old: 0s\ndrain_timeout: 10s")]

@@ -102,6 +102,8 @@ internal static class Requests
         FieldType.UInt64 => unchecked((ulong)Number(random)),
         FieldType.Int64 => Number(random),
         FieldType.Message => Any(field.MessageType, random, depth + 1),
+        // One that is known, none, or one of a later version.
+        FieldType.Enum => Enum.ToObject(field.EnumType.ClrType, random.Next(-1, field.EnumType.Values.Count + 1)),
         _ => throw new NotSupportedException(string.Create(CultureInfo.InvariantCulture, $"a request has the field {field.FullName} of type {field.FieldType}: say what values it takes")),
     };
 
