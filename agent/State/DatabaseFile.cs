@@ -19,14 +19,7 @@ internal sealed class DatabaseFile : Stream
     public DatabaseFile(DatabasePaths paths)
     {
         inLog = PagesOf(paths.Log);
-        file = new FileStream(paths.Database, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.Read,
-            BufferSize = 0,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        file = PrivateFile.Open(paths.Database);
         try
         {
             sums = new PageSums(paths.Sums);

@@ -27,14 +27,7 @@ internal sealed class PageSums : IDisposable
     /// <exception cref="DatabaseDamagedException">It is no such file.</exception>
     public PageSums(string path)
     {
-        file = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.Read,
-            BufferSize = 0,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        file = PrivateFile.Open(path);
         try
         {
             if (file.Length > 0) Read(path);

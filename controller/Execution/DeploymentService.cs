@@ -41,9 +41,9 @@ internal sealed class DeploymentService(
     {
         var (manifest, release) = (request.Manifest, request.Release);
         using var turn = AppLock.Take(state, manifest.App, $"deploying {manifest.App} {release.Version}", time);
-        if (manifest.Strategy.Window is { } window && !request.Now && !window.Contains(time.GetUtcNow())) throw new OperatorException(OutsideWindow(window));
+        if (manifest.Strategy.Window is { } window && !request.Now && !window.Contains(time.GetUtcNow())) throw new OperatorException(DeploymentRefusals.OutsideWindow(window));
         await RecallAsync(manifest, stop.Stop);
-        if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(FailedBefore(failed));
+        if (!request.Again && journal.FailureOf(manifest.App, release) is { } failed) throw new OperatorException(DeploymentRefusals.FailedBefore(failed));
         var fleet = fleets(request.Archive);
         var id = DeploymentIds.New(time, random);
         await using var lease = await LeaseAsync(fleet, manifest, manifest.Hosts, LeavingHosts(manifest), $"deploying {manifest.App} {release.Version}", id, stop.Stop);
@@ -94,7 +94,7 @@ internal sealed class DeploymentService(
         await using var lease = await LeaseAsync(fleet, manifest, [], manifest.Hosts, $"repairing {manifest.App}", id, stop.Stop);
         var (proposal, survey, same) = await ProposeAsync(manifest, stop.Stop);
         if (same?.Path != archive?.Path || (request.Agreed is { } agreed && !PlanText.Of(agreed).SequenceEqual(PlanText.Of(proposal.Plan))))
-            throw new OperatorException(PlanChanged(manifest.App));
+            throw new OperatorException(DeploymentRefusals.PlanChanged(manifest.App));
         return (await BeginAsync(lease, fleet, id, manifest, request.Source, archive?.Path, proposal.Plan, survey, stop), proposal.Left);
     }
 
@@ -141,7 +141,7 @@ internal sealed class DeploymentService(
     /// <summary>The same, its manifest read.</summary>
     internal async Task<DeploymentOutcome> PromoteAsync(DeploymentRecord known, DeploymentManifest manifest, StopSignal stop)
     {
-        if (known.Canary is null) throw new OperatorException(NotResumable($"deployment {known.Id} has no canaries", $"`decant resume {known.Id}` goes on with it"));
+        if (known.Canary is null) throw new OperatorException(DeploymentRefusals.NotResumable($"deployment {known.Id} has no canaries", $"`decant resume {known.Id}` goes on with it"));
         return await ResumeAsync(known, manifest, stop, r => r with { Canary = r.Canary! with { Promoted = true } });
     }
 
@@ -159,7 +159,7 @@ internal sealed class DeploymentService(
         var known = journal.Find(id);
         var asked = known is null ? here : ManifestOf(known);
         var recollection = asked is null ? Recollection.None : await RecallAsync(asked, cancellation);
-        var record = journal.Find(id) ?? throw new OperatorException(Unknown(id, asked, recollection.Problems));
+        var record = journal.Find(id) ?? throw new OperatorException(DeploymentRefusals.Unknown(id, asked, recollection.Problems));
         if (recollection.News.FirstOrDefault(n => n.Deployment == id) is { } news) sink(news);
         return (record, ManifestOf(record));
     }
@@ -187,7 +187,7 @@ internal sealed class DeploymentService(
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
         var plan = EarlierAttempts.WithoutRepeatedMigration(PlanAgain(record, manifest, survey, earlier, time.GetUtcNow()), steps, manifest);
         if (record.DownFrom is { } from && !steps.Any(s => s is { Verb: "migrate-down", End.Succeeded: true })) plan = DownMigration.AddTo(plan, manifest, survey, from);
-        if (archive is null && WhoNeedsArchive(record, plan, survey) is { Count: > 0 } lacking) throw new OperatorException(ArchiveNeeded(record, lacking));
+        if (archive is null && WhoNeedsArchive(record, plan, survey) is { Count: > 0 } lacking) throw new OperatorException(DeploymentRefusals.ArchiveNeeded(record, lacking));
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
         await shared.ResumeAsync(r => r with
         {
@@ -279,7 +279,7 @@ internal sealed class DeploymentService(
         var plan = PlanOf(request.To is null
             ? WayBack.Plan(manifest, survey, last, last is null ? [] : journal.StepsOf(last.Id))
             : Planner.MakeRollback(manifest, survey.Fleet, BackTo(request.To, manifest, survey)));
-        if (plan.IsEmpty) throw new OperatorException(NothingToGoBackTo(manifest.App));
+        if (plan.IsEmpty) throw new OperatorException(DeploymentRefusals.NothingToGoBackTo(manifest.App));
         if (!request.Down) return (plan, survey, null);
         var from = DownMigration.From(plan, manifest, last);
         return (DownMigration.AddTo(plan, manifest, survey, from), survey, from);
@@ -322,7 +322,7 @@ internal sealed class DeploymentService(
         IFleet fleet, DeploymentManifest manifest, IReadOnlyList<ManifestHost> leaving, CancellationToken cancellation)
     {
         var survey = await FleetSurvey.MakeAsync(fleet, manifest, leaving, cancellation);
-        return survey.Problems(manifest) is { Count: > 0 } problems ? throw new OperatorException(Joined(problems)) : survey;
+        return survey.Problems(manifest) is { Count: > 0 } problems ? throw new OperatorException(DeploymentRefusals.Joined(problems)) : survey;
     }
 
     private static DeploymentManifest ManifestOf(DeploymentRecord record) => ManifestReader.Read(record.Manifest.Text) switch
@@ -356,7 +356,7 @@ internal sealed class DeploymentService(
         foreach (var host in manifest.Hosts)
         {
             var staged = ((HostObservation.Seen)survey.Fleet.Hosts[host.Name]).Staged.Where(r => r.Version == version).ToList();
-            if (staged.Count != 1) throw new OperatorException(NotOneRelease(host.Name, version, staged.Count));
+            if (staged.Count != 1) throw new OperatorException(DeploymentRefusals.NotOneRelease(host.Name, version, staged.Count));
             if (survey.ServingOn(manifest, host.Name, staged[0]) is not { Healthy: true } running || running.Release != staged[0])
                 back.Add(new HostRollback(host.Name, staged[0], $"goes back to {version}"));
         }
@@ -384,8 +384,8 @@ internal sealed class DeploymentService(
     private static Plan PlanOf(PlanResult result) => result switch
     {
         PlanResult.Made made => made.Plan,
-        PlanResult.Partial partial => throw new OperatorException(Joined([.. partial.Refusals.Select(r => r.Error)])),
-        PlanResult.Refused refused => throw new OperatorException(Joined([.. refused.Refusals.Select(r => r.Error)])),
+        PlanResult.Partial partial => throw new OperatorException(DeploymentRefusals.Joined([.. partial.Refusals.Select(r => r.Error)])),
+        PlanResult.Refused refused => throw new OperatorException(DeploymentRefusals.Joined([.. refused.Refusals.Select(r => r.Error)])),
         _ => throw new InvalidOperationException($"plan result {result} is not known"),
     };
 
@@ -400,7 +400,7 @@ internal sealed class DeploymentService(
     private static async Task<ArchiveFile> GivenAsync(DeploymentRecord record, string path, CancellationToken cancellation)
     {
         var archive = await ArchiveFile.ReadAsync(path, cancellation);
-        return archive.Release == record.Release ? archive : throw new OperatorException(ArchiveMismatch(record, archive));
+        return archive.Release == record.Release ? archive : throw new OperatorException(DeploymentRefusals.ArchiveMismatch(record, archive));
     }
 
     /// <summary>Hosts that lack the release, which was to come from an archive.</summary>
@@ -447,72 +447,11 @@ internal sealed class DeploymentService(
         if (!record.IsUnfinished)
         {
             var where = record.Holder.IsHere ? "" : $"; {record.Holder.Name} went on with it and ended it, in attempt {record.Attempt}";
-            return NotResumable($"deployment {record.Id} is over: {record.Status}{where}", $"`decant show {record.Id}` tells how; deploy again instead");
+            return DeploymentRefusals.NotResumable($"deployment {record.Id} is over: {record.Status}{where}", $"`decant show {record.Id}` tells how; deploy again instead");
         }
 
         return journal.List(record.App, 1)[0].Id is var last && last != record.Id
-            ? NotResumable($"{record.App} was changed since by deployment {last}", "deploy again instead: it takes up what is missing")
+            ? DeploymentRefusals.NotResumable($"{record.App} was changed since by deployment {last}", "deploy again instead: it takes up what is missing")
             : null;
     }
-
-    private static OperatorError Unknown(DeploymentId id, DeploymentManifest? asked, IReadOnlyList<OperatorError> problems) => asked is null
-        ? NotResumable(
-            $"this machine's journal knows no deployment {id}, and there is no manifest here whose agents could be asked for it",
-            "`decant history` lists those that are known; run it where the app's decant.yml is, or name that with --manifest")
-        : NotResumable(
-            $"neither this machine's journal nor the agents of {asked.App} know deployment {id}"
-                + (problems.Count == 0 ? "" : $"; not all of them could be asked: {string.Join("; ", problems.Select(p => p.Message).Distinct())}"),
-            "`decant history` lists those that are known");
-
-    private static OperatorError ArchiveNeeded(DeploymentRecord record, List<HostName> hosts) => new(
-        StatusCode.FailedPrecondition,
-        Refusals.ArchiveNeeded,
-        $"{string.Join(", ", hosts)} {(hosts.Count == 1 ? "does" : "do")} not have {record.App} {record.Release}, and its archive, {record.ArchivePath}"
-            + $"{(record.Holder.IsHere ? "" : $" on {record.Holder.Machine}")}, is not here",
-        $"decant resume {record.Id} --archive FILE, with the archive whose SHA-256 is {record.Release?.Digest}; nothing was touched");
-
-    private static OperatorError ArchiveMismatch(DeploymentRecord record, ArchiveFile archive) => new(
-        StatusCode.InvalidArgument,
-        "ARCHIVE_MISMATCH",
-        $"{archive.Path} is {archive.Release} with SHA-256 {archive.Release.Digest}; deployment {record.Id} is of {record.Release}, with SHA-256 {record.Release?.Digest}",
-        "give the archive that the deployment was begun with; a build of the same version again is another one");
-
-    private static OperatorError NotResumable(string message, string next) => new(StatusCode.FailedPrecondition, Refusals.NotResumable, message, next);
-
-    private static OperatorError FailedBefore(FailedRelease failed) => new(
-        StatusCode.FailedPrecondition,
-        Refusals.ReleaseFailedBefore,
-        $"{failed.App} {failed.Release} made deployment {failed.Deployment} fail at {failed.At:u}: {failed.Error.Message}",
-        "build a release that does better, or add --again to deploy this one all the same");
-
-    private static OperatorError OutsideWindow(MaintenanceWindow window) => new(
-        StatusCode.FailedPrecondition,
-        Refusals.OutsideWindow,
-        $"deployments may begin from {window} only",
-        "wait, or add --now to deploy all the same; nothing was touched");
-
-    private static OperatorError PlanChanged(AppName app) => new(
-        StatusCode.FailedPrecondition,
-        "PLAN_CHANGED",
-        $"the fleet of {app} has changed since the plan was shown: another plan would be made now; nothing was touched",
-        "run decant repair again, and read its plan");
-
-    private static OperatorError NothingToGoBackTo(AppName app) => new(
-        StatusCode.FailedPrecondition,
-        Refusals.NothingToRollBackTo,
-        $"no host has an earlier good release of {app} to go back to",
-        $"`decant releases` lists what is there; deploy the archive of the one you want");
-
-    private static OperatorError NotOneRelease(HostName host, ReleaseVersion version, int count) => new OperatorError(
-        StatusCode.FailedPrecondition,
-        "RELEASE_NOT_STAGED",
-        count == 0 ? $"{host}: {version} is not on it" : $"{host}: {count} releases of version {version} are on it",
-        "deploy the archive of the one you want").With("host", host.Value);
-
-    private static OperatorError Joined(IReadOnlyList<OperatorError> errors)
-        => errors.Count == 1 ? errors[0] : errors[0] with
-        {
-            Message = string.Join('\n', errors.Select(e => e.Message)),
-            WhatNext = string.Join('\n', errors.Select(e => e.WhatNext).Where(n => n.Length > 0).Distinct()),
-        };
 }

@@ -25,19 +25,19 @@ internal static class RecordMapping
         Manifest = record.Manifest.Text,
         ManifestPath = record.Manifest.Path,
         ArchivePath = record.ArchivePath ?? "",
-        Plan = Cut(record.PlanText, LongestPlan),
+        Plan = BoundedText.Cut(record.PlanText, LongestPlan),
         State = ToMessage(record.Status),
         Attempt = (uint)record.Attempt,
         Revision = (uint)record.Revision,
         RollingBack = record.RollingBack,
         StartedAt = Timestamp.FromDateTimeOffset(record.StartedAt),
         EndedAt = record.EndedAt is { } ended ? Timestamp.FromDateTimeOffset(ended) : null,
-        Message = Cut(record.Message, LongestMessage),
-        WhatNext = Cut(record.WhatNext, LongestMessage),
+        Message = BoundedText.Cut(record.Message, LongestMessage),
+        WhatNext = BoundedText.Cut(record.WhatNext, LongestMessage),
         Controller = new V1.DeploymentController
         {
-            User = Cut(record.Holder.User, 64),
-            Machine = Cut(record.Holder.Machine, 255),
+            User = BoundedText.Cut(record.Holder.User, 64),
+            Machine = BoundedText.Cut(record.Holder.Machine, 255),
             Pid = (uint)record.Holder.Pid,
             Process = $"{record.Holder.Space}/{record.Holder.StartTicks}",
         },
@@ -80,7 +80,7 @@ internal static class RecordMapping
         Key = step.Key,
         Verb = step.Verb,
         Host = step.Host.Value,
-        Description = Cut(step.Description, LongestStep),
+        Description = BoundedText.Cut(step.Description, LongestStep),
         Attempt = (uint)step.Attempt,
         Order = (uint)order,
         IsRollback = step.IsRollback,
@@ -199,6 +199,4 @@ internal static class RecordMapping
         V1.DeploymentState.LeaseLost => DeploymentStatus.LeaseLost,
         _ => throw new FormatException($"state {state} is not known to this version"),
     };
-
-    private static string Cut(string text, int most) => text.Length <= most ? text : $"{text[..(most - 1)]}…";
 }

@@ -26,15 +26,15 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
             Holder = new LeaseHolder
             {
                 Id = wanted.Id,
-                User = Cut(wanted.Holder.User, 64),
-                Machine = Cut(wanted.Holder.Machine, 255),
+                User = BoundedText.Cut(wanted.Holder.User, 64),
+                Machine = BoundedText.Cut(wanted.Holder.Machine, 255),
                 Pid = (uint)wanted.Holder.Pid,
                 Process = wanted.Holder.Process,
-                Purpose = Cut(wanted.Purpose, 200),
+                Purpose = BoundedText.Cut(wanted.Purpose, 200),
                 DeploymentId = wanted.Deployment?.Value ?? "",
             },
             Duration = Duration.FromTimeSpan(wanted.Duration),
-            Step = Cut(wanted.Step, 300),
+            Step = BoundedText.Cut(wanted.Step, 300),
             Wait = Duration.FromTimeSpan(timings.WaitForEarlier),
         };
         var answer = await AskAsync(
@@ -50,7 +50,7 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
     /// <inheritdoc/>
     public Task<LeaseAnswer> RenewAsync(AgentAddress agent, AppName app, string step, CancellationToken cancellation)
     {
-        var request = new RenewLeaseRequest { App = app.Value, FencingToken = TokenAt(agent), Step = Cut(step, 300) };
+        var request = new RenewLeaseRequest { App = app.Value, FencingToken = TokenAt(agent), Step = BoundedText.Cut(step, 300) };
         return AskAsync(
             agent, app, leases => leases.RenewLeaseAsync(request, deadline: channels.Deadline(timings.CallDeadline), cancellationToken: cancellation), cancellation);
     }
@@ -111,6 +111,4 @@ internal sealed class GrpcLeases(AgentChannels channels, LeaseTimings timings) :
     }
 
     private Leases.LeasesClient Client(AgentAddress agent) => new(channels.To(agent));
-
-    private static string Cut(string text, int most) => text.Length <= most ? text : $"{text[..(most - 1)]}…";
 }

@@ -29,7 +29,7 @@ internal sealed class GrpcRecords(AgentChannels channels, GrpcLeases leases, Lea
         try
         {
             await Client(agent).PutDeploymentAsync(
-                new PutDeploymentRequest { FencingToken = leases.TokenAt(agent), Record = record }, deadline: Deadline(), cancellationToken: cancellation);
+                new PutDeploymentRequest { FencingToken = leases.TokenAt(agent), Record = record }, deadline: channels.Deadline(timings.CallDeadline), cancellationToken: cancellation);
             return null;
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Unimplemented)
@@ -50,7 +50,7 @@ internal sealed class GrpcRecords(AgentChannels channels, GrpcLeases leases, Lea
         ArgumentNullException.ThrowIfNull(app);
         var request = new ListDeploymentsRequest { App = app.Value, DeploymentId = deployment?.Value ?? "", Brief = deployment is null };
         return AskAsync<KeptDeployment>(
-            agent, async () => (await Client(agent).ListDeploymentsAsync(request, deadline: Deadline(), cancellationToken: cancellation)).Deployments, cancellation);
+            agent, async () => (await Client(agent).ListDeploymentsAsync(request, deadline: channels.Deadline(timings.CallDeadline), cancellationToken: cancellation)).Deployments, cancellation);
     }
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ internal sealed class GrpcRecords(AgentChannels channels, GrpcLeases leases, Lea
         var request = new ListOperationsRequest { DeploymentId = deployment.Value, Limit = MostOperations };
         return AskAsync<Operation>(
             agent,
-            async () => (await new Operations.OperationsClient(channels.To(agent)).ListOperationsAsync(request, deadline: Deadline(), cancellationToken: cancellation)).Operations,
+            async () => (await new Operations.OperationsClient(channels.To(agent)).ListOperationsAsync(request, deadline: channels.Deadline(timings.CallDeadline), cancellationToken: cancellation)).Operations,
             cancellation);
     }
 
@@ -82,8 +82,6 @@ internal sealed class GrpcRecords(AgentChannels channels, GrpcLeases leases, Lea
             return ([], AgentErrors.Of(exception, agent));
         }
     }
-
-    private DateTime Deadline() => DateTime.UtcNow + timings.CallDeadline;
 
     private Deployments.DeploymentsClient Client(AgentAddress agent) => new(channels.To(agent));
 }

@@ -27,30 +27,8 @@ internal static class StepCalls
                     PortIsFreed = s.PortIsFreed,
                 },
                 cancellationToken: cancellation),
-            MigrateStep s => new Instances.InstancesClient(agent).Migrate(
-                new MigrateRequest
-                {
-                    Operation = operation,
-                    App = s.App.Value,
-                    Slot = s.At.Slot.Name.Value,
-                    Release = Of(s.Release),
-                    Spec = Of(s.At.Slot),
-                    Expression = s.Migration.Expression,
-                    Timeout = Duration.FromTimeSpan(s.Migration.Timeout),
-                },
-                cancellationToken: cancellation),
-            MigrateDownStep s => new Instances.InstancesClient(agent).Migrate(
-                new MigrateRequest
-                {
-                    Operation = operation,
-                    App = s.App.Value,
-                    Slot = s.At.Slot.Name.Value,
-                    Release = Of(s.Release),
-                    Spec = Of(s.At.Slot),
-                    Expression = s.Expression,
-                    Timeout = Duration.FromTimeSpan(s.Timeout),
-                },
-                cancellationToken: cancellation),
+            MigrateStep s => Migrate(operation, agent, s, s.Release, s.Migration.Expression, s.Migration.Timeout, cancellation),
+            MigrateDownStep s => Migrate(operation, agent, s, s.Release, s.Expression, s.Timeout, cancellation),
             DrainStep s => new Decant.V1.Balancers.BalancersClient(agent).Drain(
                 new DrainRequest
                 {
@@ -165,6 +143,21 @@ internal static class StepCalls
         foreach (var (key, value) in slot.Environment) spec.Env[key] = value;
         return spec;
     }
+
+    private static AsyncServerStreamingCall<OperationEvent> Migrate(
+        OperationRef operation, CallInvoker agent, HostStep at, ReleaseId release, string expression, TimeSpan timeout, CancellationToken cancellation)
+        => new Instances.InstancesClient(agent).Migrate(
+            new MigrateRequest
+            {
+                Operation = operation,
+                App = at.App.Value,
+                Slot = at.At.Slot.Name.Value,
+                Release = Of(release),
+                Spec = Of(at.At.Slot),
+                Expression = expression,
+                Timeout = Duration.FromTimeSpan(timeout),
+            },
+            cancellationToken: cancellation);
 
     private static HealthCheck Of(HealthPolicy health)
     {
