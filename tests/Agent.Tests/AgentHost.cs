@@ -1,3 +1,4 @@
+using Decant.Agent.Api;
 using Decant.Agent.Configuration;
 using Decant.Agent.Elixir;
 using Decant.Agent.Health;
@@ -10,6 +11,7 @@ using Decant.Agent.Tests.Balancers;
 using Decant.EndToEnd.Harness;
 using Decant.Errors;
 using Decant.Names;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Decant.Agent.Tests;
@@ -152,6 +154,16 @@ internal sealed class AgentHost : IAsyncDisposable
             NullLogger<InstanceSlot>.Instance);
         HealthWait = new HealthWait(Prober, new RunningVerification(Script, Epmd, time), Store, time);
     }
+
+    /// <summary>Gives its parts to a service about instances.</summary>
+    public IServiceCollection AddTo(IServiceCollection services) => services
+        .AddSingleton(Instances)
+        .AddSingleton(Releases)
+        .AddSingleton(HealthWait)
+        .AddSingleton(Script)
+        .AddSingleton<LogFollowers>()
+        .AddSingleton(new Preflight(Script, new SharedLibraries(TimeProvider.System), Configuration, DiskSpace.Real(Configuration.Limits)))
+        .AddSingleton(new Migrations(Script, Database, TimeProvider.System));
 
     public async ValueTask DisposeAsync()
     {

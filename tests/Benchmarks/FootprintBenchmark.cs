@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Decant.EndToEnd.Harness;
 
 namespace Decant.Benchmarks;
@@ -22,17 +21,11 @@ internal static class FootprintBenchmark
             await host.StartAgentAsync(cancellation);
             ready.Add(clock.Elapsed);
             await new AgentClient(host).Hosts.GetStatusAsync(new V1.GetStatusRequest(), cancellationToken: cancellation);
-            resident.Add(ResidentMegabytes(host.Agent.Pid));
+            resident.Add(ResidentMemory.Of(host.Agent.Pid) / 1048576.0);
         }
 
         Console.WriteLine($"agent {Programs.Decantd}");
         Console.WriteLine($"  exec to ready     {ready}");
         Console.WriteLine($"  resident memory   {resident.Median:0.0} MB (median of {Rounds}, after the first call)");
-    }
-
-    private static double ResidentMegabytes(int pid)
-    {
-        var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
     }
 }

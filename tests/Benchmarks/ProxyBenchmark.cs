@@ -197,11 +197,6 @@ internal static partial class ProxyBenchmark
             return double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture);
         }
 
-        public double Memory()
-        {
-            if (Pid() is not (> 0 and var pid)) return 0;
-            var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-            return int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
-        }
+        public double Memory() => Pid() is > 0 and var pid ? ResidentMemory.Of(pid) / 1048576.0 : 0;
     }
 }

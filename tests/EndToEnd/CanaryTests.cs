@@ -93,7 +93,7 @@ public partial class CanaryTests
             async load =>
             {
                 deployment = fleet.StartDecant("deploy", archive, "--json");
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/bake\"", cancellation);
+                await deployment.StepBegunAsync("web1/bake", cancellation);
                 load.Mark("bake");
                 await deployment.WaitForLineAsync("\"event\":\"step_ended\"", "\"step\":\"web1/bake\"", cancellation);
                 load.Mark("promoted");
@@ -187,7 +187,7 @@ public partial class CanaryTests
             async _ =>
             {
                 deployment = fleet.StartDecant("deploy", archive, "--json");
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/bake\"", cancellation);
+                await deployment.StepBegunAsync("web1/bake", cancellation);
                 var id = DeploymentEvents.In(deployment.Output).Deployment;
                 pause = await fleet.DecantAsync(cancellation, "pause", id);
                 exitCode = await deployment.WaitForExitAsync(cancellation);

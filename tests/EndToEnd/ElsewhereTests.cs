@@ -5,61 +5,39 @@ using Grpc.Core;
 namespace Decant.EndToEnd;
 
 /// <summary>A machine is lost in the middle of a deployment; another one, with nothing but decant.yml, asks the agents and goes on.</summary>
-public class ElsewhereTests
+public class ElsewhereTests() : TwoMachines(minHealthy: "2s")
 {
     private const int Usage = 2;
-    private const int Refused = 6;
-
-    private TestFleet fleet = null!;
-
-    [OneTimeSetUp]
-    public async Task StartFleet()
-    {
-        fleet = await TestFleet.StartAsync(2, CancellationToken.None);
-        await fleet.DeployedAsync("1.0.0", CancellationToken.None);
-    }
-
-    [SetUp]
-    public async Task ServeOneRelease()
-    {
-        await fleet.ServesAsync("1.0.0", CancellationToken.None);
-        // Long enough to do something meanwhile, on each host.
-        fleet.WriteManifest("min_healthy: 2s");
-    }
-
-    [OneTimeTearDown]
-    public async Task TakeDown() => await fleet.DisposeAsync();
 
     [Test]
     [CancelAfter(180_000)]
     public async Task A_deployment_whose_controller_was_killed_under_load_goes_on_from_another_machine_that_knows_only_the_manifest(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.1.0", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.1.0", Fleet.Directory, cancellation);
         CommandResult early = null!, running = null!, shown = null!, resumed = null!;
         string id = "", output = "";
-        var report = await fleet.UnderLoadAsync(
+        var report = await Fleet.UnderLoadAsync(
             async _ =>
             {
-                await using var first = fleet.StartDecant("deploy", archive, "--json");
-                await first.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+                await using var first = await InTheMiddleAsync(archive, cancellation);
                 (id, output) = (DeploymentEvents.In(first.Output).Deployment, first.Output);
-                running = await fleet.DecantElsewhereAsync(cancellation, "show", id);
-                early = await fleet.DecantElsewhereAsync(cancellation, "resume", id);
+                running = await Fleet.DecantElsewhereAsync(cancellation, "show", id);
+                early = await Fleet.DecantElsewhereAsync(cancellation, "resume", id);
                 await first.KillAsync();
                 // The release is on every host: its archive is not needed any more.
                 File.Move(archive, $"{archive}.gone");
                 await Eventually.TrueAsync(
-                    async () => (shown = await fleet.DecantElsewhereAsync(cancellation, "show", id)).Output.Contains(": interrupted", StringComparison.Ordinal),
+                    async () => (shown = await Fleet.DecantElsewhereAsync(cancellation, "show", id)).Output.Contains(": interrupted", StringComparison.Ordinal),
                     "the leases expire",
                     cancellation);
-                resumed = await fleet.DecantElsewhereAsync(cancellation, "resume", id, "--json");
+                resumed = await Fleet.DecantElsewhereAsync(cancellation, "resume", id, "--json");
             },
             cancellation);
-        var told = await fleet.DecantAsync(cancellation, "resume", id);
-        var here = await fleet.DecantAsync(cancellation, "show", id);
-        var history = await fleet.DecantAsync(cancellation, "history", "-n", "1");
+        var told = await Fleet.DecantAsync(cancellation, "resume", id);
+        var here = await Fleet.DecantAsync(cancellation, "show", id);
+        var history = await Fleet.DecantAsync(cancellation, "history", "-n", "1");
 
-        var everything = $"{output}\n{running.Everything}\n{early.Everything}\n{shown.Everything}\n{resumed.Everything}\n{told.Everything}\n{here.Everything}\n{fleet.AgentLogs()}";
+        var everything = $"{output}\n{running.Everything}\n{early.Everything}\n{shown.Everything}\n{resumed.Everything}\n{told.Everything}\n{here.Everything}\n{Fleet.AgentLogs()}";
         Assert.That(report.Failed, Is.Zero, $"{report}\n{everything}");
         using (Assert.EnterMultipleScope())
         {
@@ -73,8 +51,8 @@ public class ElsewhereTests
             Assert.That(told.Errors, Does.Match($@"deployment {id} is over: Succeeded; \S+ on \S+ went on with it and ended it, in attempt 2"), everything);
             Assert.That(here.Output, Does.Contain(": succeeded").And.Contain("attempt 1").And.Contain("attempt 2").And.Match(@"by \S+ on \S+, from"), everything);
             Assert.That(history.Output, Does.Match($"{id} .*succeeded"), everything);
-            Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.1.0", "1.1.0" }));
-            Assert.That(await fleet.MigrationRunsAsync("1.1.0", cancellation), Is.EqualTo(1));
+            Assert.That(await Fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.1.0", "1.1.0" }));
+            Assert.That(await Fleet.MigrationRunsAsync("1.1.0", cancellation), Is.EqualTo(1));
         }
     }
 
@@ -82,26 +60,25 @@ public class ElsewhereTests
     [CancelAfter(180_000)]
     public async Task A_host_that_lacks_the_release_needs_its_archive_and_no_other(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.2.0", fleet.Directory, cancellation);
-        var other = await DemoRelease.BuildAsync("1.2.1", fleet.Directory, cancellation);
+        var archive = await DemoRelease.BuildAsync("1.2.0", Fleet.Directory, cancellation);
+        var other = await DemoRelease.BuildAsync("1.2.1", Fleet.Directory, cancellation);
         var release = AgentClient.Announce("1.2.0", await File.ReadAllBytesAsync(archive, cancellation));
-        await using var first = fleet.StartDecant("deploy", archive, "--json");
-        await first.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+        await using var first = await InTheMiddleAsync(archive, cancellation);
         await first.KillAsync();
         var id = DeploymentEvents.In(first.Output).Deployment;
         var gone = $"{archive}.gone";
         File.Move(archive, gone);
         await Eventually.TrueAsync(
-            async () => (await fleet.DecantElsewhereAsync(cancellation, "show", id)).Output.Contains(": interrupted", StringComparison.Ordinal), "the leases expire", cancellation);
-        using (var removed = new Releases.ReleasesClient(fleet.Hosts[1].Channel).RemoveRelease(
+            async () => (await Fleet.DecantElsewhereAsync(cancellation, "show", id)).Output.Contains(": interrupted", StringComparison.Ordinal), "the leases expire", cancellation);
+        using (var removed = new Releases.ReleasesClient(Fleet.Hosts[1].Channel).RemoveRelease(
             new RemoveReleaseRequest { Operation = AgentClient.NewOperation(), App = "demo", Release = release }, cancellationToken: cancellation))
         {
             await removed.ResponseStream.ReadAllAsync(cancellation).LastAsync(cancellation);
         }
 
-        var without = await fleet.DecantElsewhereAsync(cancellation, "resume", id);
-        var wrong = await fleet.DecantElsewhereAsync(cancellation, "resume", id, "--archive", other);
-        var right = await fleet.DecantElsewhereAsync(cancellation, "resume", id, "--archive", gone);
+        var without = await Fleet.DecantElsewhereAsync(cancellation, "resume", id);
+        var wrong = await Fleet.DecantElsewhereAsync(cancellation, "resume", id, "--archive", other);
+        var right = await Fleet.DecantElsewhereAsync(cancellation, "resume", id, "--archive", gone);
 
         using (Assert.EnterMultipleScope())
         {
@@ -109,8 +86,8 @@ public class ElsewhereTests
             Assert.That(without.Errors, Does.Contain("web2 does not have demo 1.2.0").And.Contain($"decant resume {id} --archive FILE").And.Contain("nothing was touched"));
             Assert.That(wrong.ExitCode, Is.EqualTo(Usage), wrong.Everything);
             Assert.That(wrong.Errors, Does.Contain("1.2.1").And.Contain("the archive that the deployment was begun with"));
-            Assert.That(right.ExitCode, Is.Zero, $"{right.Everything}\n{fleet.AgentLogs()}");
-            Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.2.0", "1.2.0" }));
+            Assert.That(right.ExitCode, Is.Zero, $"{right.Everything}\n{Fleet.AgentLogs()}");
+            Assert.That(await Fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.2.0", "1.2.0" }));
         }
     }
 }

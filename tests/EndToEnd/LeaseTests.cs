@@ -5,49 +5,27 @@ using Decant.V1;
 namespace Decant.EndToEnd;
 
 /// <summary>Two controllers on two machines and one app: at most one changes it, whatever becomes of the other.</summary>
-public class LeaseTests
+public class LeaseTests() : TwoMachines(minHealthy: "3s")
 {
     private const int NeedsAttention = 4;
-    private const int Refused = 6;
-
-    private TestFleet fleet = null!;
-
-    [OneTimeSetUp]
-    public async Task StartFleet()
-    {
-        fleet = await TestFleet.StartAsync(2, CancellationToken.None);
-        await fleet.DeployedAsync("1.0.0", CancellationToken.None);
-    }
-
-    [SetUp]
-    public async Task ServeOneRelease()
-    {
-        await fleet.ServesAsync("1.0.0", CancellationToken.None);
-        // Long enough to do something meanwhile, on each host.
-        fleet.WriteManifest("min_healthy: 3s");
-    }
-
-    [OneTimeTearDown]
-    public async Task TakeDown() => await fleet.DisposeAsync();
 
     [Test]
     [CancelAfter(120_000)]
     public async Task A_second_deployment_is_told_who_holds_the_lease_since_when_at_which_step_and_touches_nothing(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.1.0", fleet.Directory, cancellation);
-        var other = await DemoRelease.BuildAsync("1.1.1", fleet.Directory, cancellation);
-        await using var first = fleet.StartDecant("deploy", archive, "--json");
-        await first.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+        var archive = await DemoRelease.BuildAsync("1.1.0", Fleet.Directory, cancellation);
+        var other = await DemoRelease.BuildAsync("1.1.1", Fleet.Directory, cancellation);
+        await using var first = await InTheMiddleAsync(archive, cancellation);
         var id = DeploymentEvents.In(first.Output).Deployment;
 
-        var second = await fleet.DecantElsewhereAsync(cancellation, "deploy", other);
-        var drain = await fleet.DecantElsewhereAsync(cancellation, "drain", "web2");
-        var look = await fleet.DecantElsewhereAsync(cancellation, "rpc", "web2", "IO.puts(\"a look\")");
-        var status = await fleet.DecantElsewhereAsync(cancellation, "status");
-        var json = await fleet.DecantElsewhereAsync(cancellation, "status", "--json");
+        var second = await Fleet.DecantElsewhereAsync(cancellation, "deploy", other);
+        var drain = await Fleet.DecantElsewhereAsync(cancellation, "drain", "web2");
+        var look = await Fleet.DecantElsewhereAsync(cancellation, "rpc", "web2", "IO.puts(\"a look\")");
+        var status = await Fleet.DecantElsewhereAsync(cancellation, "status");
+        var json = await Fleet.DecantElsewhereAsync(cancellation, "status", "--json");
         var end = await first.WaitForExitAsync(cancellation);
 
-        Assert.That(end, Is.Zero, $"{first.Output}\n{fleet.AgentLogs()}");
+        Assert.That(end, Is.Zero, $"{first.Output}\n{Fleet.AgentLogs()}");
         using (Assert.EnterMultipleScope())
         {
             foreach (var refused in (CommandResult[])[second, drain])
@@ -64,9 +42,9 @@ public class LeaseTests
             Assert.That(held[0].GetProperty("holder").GetProperty("deployment").GetString(), Is.EqualTo(id));
         }
 
-        Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.1.0", "1.1.0" }));
+        Assert.That(await Fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.1.0", "1.1.0" }));
         Assert.That(await HeldAsync(cancellation), Is.Empty, "given back at the end");
-        var staged = await fleet.DecantElsewhereAsync(cancellation, "releases");
+        var staged = await Fleet.DecantElsewhereAsync(cancellation, "releases");
         Assert.That(staged.Output, Does.Not.Contain("1.1.1"), "the second one touched nothing");
     }
 
@@ -74,35 +52,33 @@ public class LeaseTests
     [CancelAfter(180_000)]
     public async Task The_lease_of_a_controller_that_was_killed_expires_and_the_next_deployment_goes_on(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.2.0", fleet.Directory, cancellation);
-        var other = await DemoRelease.BuildAsync("1.2.1", fleet.Directory, cancellation);
-        await using var killed = fleet.StartDecant("deploy", archive, "--json");
-        await killed.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+        var archive = await DemoRelease.BuildAsync("1.2.0", Fleet.Directory, cancellation);
+        var other = await DemoRelease.BuildAsync("1.2.1", Fleet.Directory, cancellation);
+        await using var killed = await InTheMiddleAsync(archive, cancellation);
         await killed.KillAsync();
 
-        var early = await fleet.DecantElsewhereAsync(cancellation, "deploy", other);
+        var early = await Fleet.DecantElsewhereAsync(cancellation, "deploy", other);
         await Eventually.TrueAsync(async () => (await HeldAsync(cancellation)).Count == 0, "the leases expire", cancellation);
-        var next = await fleet.DecantElsewhereAsync(cancellation, "deploy", other);
+        var next = await Fleet.DecantElsewhereAsync(cancellation, "deploy", other);
 
         Assert.That(early.ExitCode, Is.EqualTo(Refused), early.Everything);
         Assert.That(early.Errors, Does.Contain($"pid {killed.Pid}").And.Match(@"the lease ends in \d+ s"), early.Everything);
-        Assert.That(next.ExitCode, Is.Zero, $"{next.Everything}\n{fleet.AgentLogs()}");
-        Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.2.1", "1.2.1" }));
+        Assert.That(next.ExitCode, Is.Zero, $"{next.Everything}\n{Fleet.AgentLogs()}");
+        Assert.That(await Fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.2.1", "1.2.1" }));
     }
 
     [Test]
     [CancelAfter(120_000)]
     public async Task On_its_own_machine_a_killed_controller_is_seen_to_be_dead_and_its_lease_is_taken_away_at_once_on_record(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.3.0", fleet.Directory, cancellation);
-        await using var killed = fleet.StartDecant("deploy", archive, "--json");
-        await killed.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+        var archive = await DemoRelease.BuildAsync("1.3.0", Fleet.Directory, cancellation);
+        await using var killed = await InTheMiddleAsync(archive, cancellation);
         await killed.KillAsync();
 
-        var resumed = await fleet.DecantAsync(cancellation, "resume", DeploymentEvents.In(killed.Output).Deployment);
-        var status = await fleet.DecantAsync(cancellation, "status");
+        var resumed = await Fleet.DecantAsync(cancellation, "resume", DeploymentEvents.In(killed.Output).Deployment);
+        var status = await Fleet.DecantAsync(cancellation, "status");
 
-        Assert.That(resumed.ExitCode, Is.Zero, $"{resumed.Everything}\n{fleet.AgentLogs()}");
+        Assert.That(resumed.ExitCode, Is.Zero, $"{resumed.Everything}\n{Fleet.AgentLogs()}");
         Assert.That(status.Output, Does.Match($@"unlocked on web1, web2 .* ago by .*: its controller, pid {killed.Pid}, is dead; resuming demo 1\.3\.0; it was held by .* \(pid {killed.Pid}\)"), status.Everything);
     }
 
@@ -110,20 +86,19 @@ public class LeaseTests
     [CancelAfter(180_000)]
     public async Task A_controller_that_was_suspended_and_wakes_up_after_another_deployment_does_no_further_harm(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.4.0", fleet.Directory, cancellation);
-        var other = await DemoRelease.BuildAsync("1.4.1", fleet.Directory, cancellation);
-        await using var suspended = fleet.StartDecant("deploy", archive, "--json");
-        await suspended.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+        var archive = await DemoRelease.BuildAsync("1.4.0", Fleet.Directory, cancellation);
+        var other = await DemoRelease.BuildAsync("1.4.1", Fleet.Directory, cancellation);
+        await using var suspended = await InTheMiddleAsync(archive, cancellation);
         var id = DeploymentEvents.In(suspended.Output).Deployment;
         await suspended.SignalAsync("STOP");
         await Eventually.TrueAsync(async () => (await HeldAsync(cancellation)).Count == 0, "the leases expire", cancellation);
-        var between = await fleet.DecantElsewhereAsync(cancellation, "deploy", other, "--json");
+        var between = await Fleet.DecantElsewhereAsync(cancellation, "deploy", other, "--json");
         var before = await OperationsOfAsync(id, cancellation);
 
         await suspended.SignalAsync("CONT");
         var end = await suspended.WaitForExitAsync(cancellation);
 
-        Assert.That(between.ExitCode, Is.Zero, $"{between.Everything}\n{fleet.AgentLogs()}");
+        Assert.That(between.ExitCode, Is.Zero, $"{between.Everything}\n{Fleet.AgentLogs()}");
         var ended = DeploymentEvents.In(suspended.Output).End;
         using (Assert.EnterMultipleScope())
         {
@@ -134,10 +109,10 @@ public class LeaseTests
                 Does.StartWith("Stopped at once: the lease of demo").And.Contain($"deployment {DeploymentEvents.In(between.Output).Deployment}").And.Contain("Nothing was changed or undone since."));
             Assert.That(ended.GetProperty("what_next").GetString(), Does.Contain($"decant resume {id}"));
             Assert.That(await OperationsOfAsync(id, cancellation), Is.EqualTo(before), "no agent began anything for it any more");
-            Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.4.1", "1.4.1" }));
+            Assert.That(await Fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.4.1", "1.4.1" }));
         }
 
-        var members = await fleet.Balancer.AskAsync("show servers state demo", cancellation);
+        var members = await Fleet.Balancer.AskAsync("show servers state demo", cancellation);
         Assert.That(
             members.Split('\n').Where(l => l.Contains(" web", StringComparison.Ordinal)).Select(l => (l.Split(' ')[5], l.Split(' ')[6])),
             Is.EqualTo(new[] { ("2", "0"), ("2", "0") }),
@@ -148,19 +123,18 @@ public class LeaseTests
     [CancelAfter(180_000)]
     public async Task Unlock_takes_the_lease_away_with_a_reason_on_record_and_the_deployment_stops(CancellationToken cancellation)
     {
-        var archive = await DemoRelease.BuildAsync("1.5.0", fleet.Directory, cancellation);
-        await using var first = fleet.StartDecant("deploy", archive, "--json");
-        await first.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+        var archive = await DemoRelease.BuildAsync("1.5.0", Fleet.Directory, cancellation);
+        await using var first = await InTheMiddleAsync(archive, cancellation);
         var id = DeploymentEvents.In(first.Output).Deployment;
 
-        var unconfirmed = await fleet.DecantElsewhereAsync(cancellation, "unlock", "--reason", "its laptop is closed");
-        var unlocked = await fleet.DecantElsewhereAsync(cancellation, "unlock", "--reason", "its laptop is closed", "--yes");
+        var unconfirmed = await Fleet.DecantElsewhereAsync(cancellation, "unlock", "--reason", "its laptop is closed");
+        var unlocked = await Fleet.DecantElsewhereAsync(cancellation, "unlock", "--reason", "its laptop is closed", "--yes");
         var end = await first.WaitForExitAsync(cancellation);
-        var nobody = await fleet.DecantElsewhereAsync(cancellation, "unlock", "--reason", "to be sure", "--yes");
-        var status = await fleet.DecantElsewhereAsync(cancellation, "status");
-        var shown = await fleet.DecantAsync(cancellation, "show", id);
+        var nobody = await Fleet.DecantElsewhereAsync(cancellation, "unlock", "--reason", "to be sure", "--yes");
+        var status = await Fleet.DecantElsewhereAsync(cancellation, "status");
+        var shown = await Fleet.DecantAsync(cancellation, "show", id);
         var journaled = await JournaledAsync(cancellation);
-        var resumed = await fleet.DecantAsync(cancellation, "resume", id);
+        var resumed = await Fleet.DecantAsync(cancellation, "resume", id);
 
         using (Assert.EnterMultipleScope())
         {
@@ -175,17 +149,17 @@ public class LeaseTests
             Assert.That(status.Output, Does.Match($@"unlocked on web1, web2 .* ago by .*: its laptop is closed; it was held by .* \(pid {first.Pid}\)"), status.Everything);
             Assert.That(journaled.Result.Unlock.Reason, Is.EqualTo("its laptop is closed"));
             Assert.That(journaled.Result.Unlock.FormerHolder, Does.Contain($"deployment {id}"));
-            Assert.That(resumed.ExitCode, Is.Zero, $"{resumed.Everything}\n{fleet.AgentLogs()}");
+            Assert.That(resumed.ExitCode, Is.Zero, $"{resumed.Everything}\n{Fleet.AgentLogs()}");
         }
 
-        Assert.That(await fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.5.0", "1.5.0" }));
+        Assert.That(await Fleet.VersionsAsync(cancellation), Is.EqualTo(new[] { "1.5.0", "1.5.0" }));
     }
 
     /// <summary>Hosts on which somebody holds a lease.</summary>
     private async Task<List<string>> HeldAsync(CancellationToken cancellation)
     {
         var held = new List<string>();
-        foreach (var host in fleet.Hosts.Append(fleet.BalancerHost))
+        foreach (var host in Fleet.Hosts.Append(Fleet.BalancerHost))
         {
             var known = await new Leases.LeasesClient(host.Channel).ListLeasesAsync(new ListLeasesRequest(), cancellationToken: cancellation);
             if (known.Leases.Any(l => l.Remaining is not null)) held.Add(host.Name);
@@ -198,7 +172,7 @@ public class LeaseTests
     private async Task<List<string>> OperationsOfAsync(string deployment, CancellationToken cancellation)
     {
         var all = new List<string>();
-        foreach (var host in fleet.Hosts.Append(fleet.BalancerHost))
+        foreach (var host in Fleet.Hosts.Append(Fleet.BalancerHost))
         {
             var listed = await new Operations.OperationsClient(host.Channel).ListOperationsAsync(
                 new ListOperationsRequest { DeploymentId = deployment }, cancellationToken: cancellation);
@@ -209,6 +183,6 @@ public class LeaseTests
     }
 
     private async Task<Operation> JournaledAsync(CancellationToken cancellation)
-        => (await new Operations.OperationsClient(fleet.Hosts[0].Channel).ListOperationsAsync(
+        => (await new Operations.OperationsClient(Fleet.Hosts[0].Channel).ListOperationsAsync(
             new ListOperationsRequest { App = "demo" }, cancellationToken: cancellation)).Operations.First(o => o.Kind == OperationKind.Unlock);
 }

@@ -67,9 +67,7 @@ public class NetworkTests
             await cable.FindAsync();
         }
 
-        var versions = await fleet.VersionsAsync(CancellationToken.None);
-        if (versions.Distinct().Count() > 1 || versions[0].Length == 0) await fleet.ServesAsync("1.0.0", CancellationToken.None);
-        old = (await fleet.VersionsAsync(CancellationToken.None))[0];
+        old = await fleet.GoOnAsync(CancellationToken.None);
         next = $"1.{++deployments}.0";
         archive = await DemoRelease.BuildAsync(next, fleet.Directory, CancellationToken.None);
         fleet.WriteManifest();
@@ -88,7 +86,7 @@ public class NetworkTests
         var (exitCode, output, report) = await DeployAsync(
             async deployment =>
             {
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"web1/{step}\"", cancellation);
+                await deployment.StepBegunAsync($"web1/{step}", cancellation);
                 await cable.CutAsync();
                 noticed = await UntilRetriedAsync(deployment, cancellation);
                 await cable.MendAsync();
@@ -117,7 +115,7 @@ public class NetworkTests
         var (exitCode, output, report) = await DeployAsync(
             async deployment =>
             {
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/await-healthy\"", cancellation);
+                await deployment.StepBegunAsync("web1/await-healthy", cancellation);
                 await (toTheAgent ? cable.LoseForthAsync() : cable.LoseBackAsync());
                 noticed = await UntilRetriedAsync(deployment, cancellation);
                 await cable.FindAsync();
@@ -202,7 +200,7 @@ public class NetworkTests
         var (exitCode, output, report) = await DeployAsync(
             async deployment =>
             {
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web1/preflight\"", cancellation);
+                await deployment.StepBegunAsync("web1/preflight", cancellation);
                 while (noticed.Count < outages)
                 {
                     var broken = Times(deployment.Output, "step_retried");
@@ -238,7 +236,7 @@ public class NetworkTests
         var (exitCode, output, report) = await DeployAsync(
             async deployment =>
             {
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"{step}\"", cancellation);
+                await deployment.StepBegunAsync(step, cancellation);
                 await cable.CutAsync();
                 noticed = await UntilRetriedAsync(deployment, cancellation);
                 await deployment.WaitForExitAsync(cancellation);
@@ -283,7 +281,7 @@ public class NetworkTests
         var (exitCode, output, report) = await DeployAsync(
             async deployment =>
             {
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"{step}\"", cancellation);
+                await deployment.StepBegunAsync(step, cancellation);
                 await cable.CutAsync();
                 noticed = await UntilRetriedAsync(deployment, cancellation);
                 await deployment.WaitForExitAsync(cancellation);
@@ -321,7 +319,7 @@ public class NetworkTests
         var (_, output, report) = await DeployAsync(
             async deployment =>
             {
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"{step}\"", cancellation);
+                await deployment.StepBegunAsync(step, cancellation);
                 foreach (var cable in network.Agents.Append(network.BalancerAgent)) await cable.CutAsync();
                 var clock = Stopwatch.StartNew();
                 // Its kernel would tell the agents, and cannot.
@@ -360,7 +358,7 @@ public class NetworkTests
             async deployment =>
             {
                 // It is out of rotation by now: the link carries no request.
-                await deployment.WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"{host}/stop\"", cancellation);
+                await deployment.StepBegunAsync($"{host}/stop", cancellation);
                 await cable.CutAsync();
                 await deployment.WaitForExitAsync(cancellation);
             },

@@ -32,7 +32,7 @@ public class StopAndResumeTests
         CommandResult resumed = null!;
         await using var deployment = await UnderLoadAsync(archive, async running =>
         {
-            await running.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web2/drain/edge\"", cancellation);
+            await running.StepBegunAsync("web2/drain/edge", cancellation);
             await running.SignalAsync("INT");
             Assert.That(await running.WaitForExitAsync(cancellation), Is.EqualTo(Stopped), running.Output);
             resumed = await fleet.DecantAsync(cancellation, "resume", DeploymentEvents.In(running.Output).Deployment, "--json");
@@ -88,7 +88,7 @@ public class StopAndResumeTests
         CommandResult resumed = null!;
         await using var deployment = await UnderLoadAsync(archive, async running =>
         {
-            await running.WaitForLineAsync("\"event\":\"step_started\"", "\"step\":\"web2/stop\"", cancellation);
+            await running.StepBegunAsync("web2/stop", cancellation);
             await running.KillAsync();
             var id = DeploymentEvents.In(running.Output).Deployment;
             shown = await fleet.DecantAsync(cancellation, "show", id);
@@ -114,7 +114,7 @@ public class StopAndResumeTests
             {
                 foreach (var (step, host) in deaths)
                 {
-                    await running.WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"{step}\"", cancellation);
+                    await running.StepBegunAsync(step, cancellation);
                     await host.KillAgentAsync();
                     await host.StartAgentAsync(cancellation);
                 }

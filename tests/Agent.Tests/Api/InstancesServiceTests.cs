@@ -1,10 +1,7 @@
 using Decant.Agent.Api;
-using Decant.Agent.Elixir;
-using Decant.Agent.Releases;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Decant.Agent.Tests.Api;
 
@@ -20,17 +17,7 @@ public class InstancesServiceTests
     public async Task Open()
     {
         host = await AgentHost.CreateAsync();
-        var disk = DiskSpace.Real(host.Configuration.Limits);
-        api = await ServedApi.StartAsync(
-            services => services
-                .AddSingleton(host.Instances)
-                .AddSingleton(host.Releases)
-                .AddSingleton(host.HealthWait)
-                .AddSingleton(host.Script)
-                .AddSingleton<LogFollowers>()
-                .AddSingleton(new Preflight(host.Script, new SharedLibraries(TimeProvider.System), host.Configuration, disk))
-                .AddSingleton(new Migrations(host.Script, host.Database, TimeProvider.System)),
-            app => app.MapGrpcService<InstancesService>());
+        api = await ServedApi.StartAsync(services => host.AddTo(services), app => app.MapGrpcService<InstancesService>());
         client = new V1.Instances.InstancesClient(api.Channel);
     }
 

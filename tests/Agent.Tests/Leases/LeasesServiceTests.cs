@@ -1,6 +1,5 @@
 using Decant.Agent.Api;
 using Decant.Agent.Balancers;
-using Decant.Agent.Elixir;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.Tests.Api;
@@ -30,23 +29,16 @@ internal sealed class LeasesServiceTests
         host = await AgentHost.CreateAsync();
         var disk = DiskSpace.Real(host.Configuration.Limits);
         api = await ServedApi.StartAsync(
-            services => services
+            services => host.AddTo(services)
                 .AddSingleton(host.Configuration)
                 .AddSingleton(host.Configuration.Limits)
                 .AddSingleton(disk)
                 .AddSingleton(new ReleaseDirectories(host.Configuration.DataDirectory))
                 .AddSingleton<ReleaseUploads>()
-                .AddSingleton(host.Instances)
-                .AddSingleton(host.Releases)
                 .AddSingleton<IReleaseUse>(new Agent.Instances.ReleaseUse(host.Store, new ReleaseDirectories(host.Configuration.DataDirectory)))
-                .AddSingleton(host.HealthWait)
-                .AddSingleton(host.Script)
-                .AddSingleton<LogFollowers>()
                 .AddSingleton<AgentCheckStore>()
                 .AddSingleton(p => new AgentCheckDesk(p.GetRequiredService<AgentCheckStore>(), () => [], [], TimeProvider.System))
-                .AddSingleton<HostBalancers>()
-                .AddSingleton(new Preflight(host.Script, new SharedLibraries(TimeProvider.System), host.Configuration, disk))
-                .AddSingleton(new Migrations(host.Script, host.Database, TimeProvider.System)),
+                .AddSingleton<HostBalancers>(),
             app =>
             {
                 app.MapGrpcService<OperationsService>();

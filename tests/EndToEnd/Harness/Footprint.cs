@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Decant.EndToEnd.Harness;
 
 /// <summary>What a fleet's agents take at one moment.</summary>
-/// <param name="Memory">Resident memory of all agents, in bytes (proc_pid_status(5), VmRSS).</param>
+/// <param name="Memory">Resident memory of all agents, in bytes.</param>
 /// <param name="Descriptors">Open file descriptors of all agents.</param>
 /// <param name="Processes">Processes of the fleet: agents, keepers, releases, epmd, the balancer.</param>
 /// <param name="Releases">Releases on its hosts.</param>
@@ -18,7 +18,7 @@ internal sealed record Footprint(long Memory, int Descriptors, int Processes, in
         var hosts = fleet.Hosts.Append(fleet.BalancerHost).ToList();
         var files = hosts.SelectMany(h => FilesIn(h.Data).Select(f => (IsOfRelease: f.StartsWith($"{h.Data}/releases/", StringComparison.Ordinal), Path: f))).ToList();
         return new Footprint(
-            hosts.Sum(h => ResidentOf(h.Agent.Pid)),
+            hosts.Sum(h => ResidentMemory.Of(h.Agent.Pid)),
             hosts.Sum(h => Directory.GetFileSystemEntries($"/proc/{h.Agent.Pid}/fd").Length),
             LeftProcesses.Find(fleet.Directory).Count(),
             hosts.Select(h => $"{h.Data}/releases/demo").Where(Directory.Exists).Sum(d => Directory.GetDirectories(d).Length),
@@ -45,11 +45,5 @@ internal sealed record Footprint(long Memory, int Descriptors, int Processes, in
         {
             return 0;
         }
-    }
-
-    private static long ResidentOf(int pid)
-    {
-        var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.AsSpan(6, line.Length - 6 - 3).Trim(), CultureInfo.InvariantCulture) * 1024;
     }
 }

@@ -69,6 +69,10 @@ internal sealed class RunningProgram : IAsyncDisposable
             : throw new TestException($"ended with exit code {process.ExitCode} before it printed \"{text}\":\n{Output}");
     }
 
+    /// <summary>Waits until a command that runs with --json begins a step: <c>web1/stop</c>.</summary>
+    public Task StepBegunAsync(string step, CancellationToken cancellation)
+        => WaitForLineAsync("\"event\":\"step_started\"", $"\"step\":\"{step}\"", cancellation);
+
     /// <summary>Waits for its end.</summary>
     public async Task<int> WaitForExitAsync(CancellationToken cancellation)
     {
