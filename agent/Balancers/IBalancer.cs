@@ -59,7 +59,7 @@ internal sealed record MemberKey(MemberName Backend, MemberName Member)
 /// <param name="Deadline">
 /// From the moment that it takes no new requests until its sessions are given up. Waiting for others to be up has as long again, before that.
 /// </param>
-/// <param name="MinOthersUp">Other members that must be up before it is drained.</param>
+/// <param name="MinOthersUp">Other members that must be up before it is drained, if it is up itself.</param>
 /// <param name="LongLived">What becomes of websockets, where they can be told apart; null: they count as requests in flight.</param>
 internal sealed record DrainOptions(TimeSpan Deadline, int MinOthersUp, LongLivedPolicy? LongLived = null);
 

@@ -9,7 +9,7 @@ internal sealed class OthersUp(BalancerName balancer, TimeProvider time) : IDisp
     /// <summary>Held from counting the members that are up until one of them is out: two drains at once must not both count the other.</summary>
     public SemaphoreSlim Turn { get; } = new(1, 1);
 
-    /// <summary>Waits until enough others are up, and takes the member out.</summary>
+    /// <summary>Waits until enough others are up, or the member itself is not, and takes it out.</summary>
     /// <param name="member">The member.</param>
     /// <param name="options">How many others, and how long they are waited for.</param>
     /// <param name="look">Between two looks.</param>
@@ -34,8 +34,11 @@ internal sealed class OthersUp(BalancerName balancer, TimeProvider time) : IDisp
             await Turn.WaitAsync(cancellation);
             try
             {
-                others = [.. (await read()).Where(m => m.Name != member.Member.Value)];
-                if (others.Count(m => m.State == MemberState.Ready) >= options.MinOthersUp) return await takeOut();
+                var all = await read();
+                others = [.. all.Where(m => m.Name != member.Member.Value)];
+                // One that is not up itself takes nothing away.
+                var isUp = all.Any(m => m.Name == member.Member.Value && m.State == MemberState.Ready);
+                if (!isUp || others.Count(m => m.State == MemberState.Ready) >= options.MinOthersUp) return await takeOut();
             }
             finally
             {

@@ -15,7 +15,7 @@ internal static class ListeningPorts
         {
             try
             {
-                var links = Directory.EnumerateFiles(Path.Combine(process, "fd")).Select(fd => File.ResolveLinkTarget(fd, false)?.Name);
+                var links = Directory.EnumerateFiles(Path.Combine(process, "fd")).Select(LinkOf);
                 if (links.Any(link => link is not null && inodes.Any(inode => link == $"socket:[{inode}]")))
                     return $"pid {Path.GetFileName(process)} ({File.ReadAllText(Path.Combine(process, "comm")).Trim()})";
             }
@@ -27,5 +27,18 @@ internal static class ListeningPorts
         }
 
         return "a process of another user";
+    }
+
+    /// <summary>Where a descriptor leads; null when it was closed in between, which says nothing of the others.</summary>
+    private static string? LinkOf(string descriptor)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(descriptor, false)?.Name;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 }

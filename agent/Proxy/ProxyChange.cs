@@ -8,7 +8,7 @@ namespace Decant.Agent.Proxy;
 /// <param name="OutOf">Get no new requests.</param>
 /// <param name="Maintenance">The same, said otherwise.</param>
 /// <param name="Remove">Deleted; they must be out.</param>
-/// <param name="MinOthersUp">Members besides <paramref name="OutOf"/> that must be up before anything is taken out.</param>
+/// <param name="MinOthersUp">Members besides <paramref name="OutOf"/> that must be up before anything is taken out that is up.</param>
 /// <param name="Deadline">Until those are up.</param>
 internal sealed record ProxyChange(
     IReadOnlyList<PutIn> Into,

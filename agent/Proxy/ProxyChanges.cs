@@ -87,7 +87,8 @@ internal sealed class ProxyChanges(ProxyBackends backends, ProxyStateFile file, 
 
     private static ProxyRefusalException? TooFew(ProxyBackend backend, ProxyChange change)
     {
-        if (change.MinOthersUp == 0) return null;
+        // Those that are not up themselves take nothing away.
+        if (change.MinOthersUp == 0 || !backend.Members.Any(m => change.OutOf.Contains(m.Name) && m.TakesRequests)) return null;
         var others = backend.Members.Where(m => !change.OutOf.Contains(m.Name)).ToList();
         var up = others.Count(m => m.TakesRequests);
         return up >= change.MinOthersUp ? null : new ProxyRefusalException(

@@ -90,15 +90,18 @@ internal static class StepCommands
     {
         var fleet = new GrpcFleet(session.Channels, null);
         var deployment = DeploymentId.Parse($"by-hand-{Guid.NewGuid():N}");
+        var events = new EventStream(deployment, session.Time, item => Show(session, parsed, item));
+        var timings = new LeaseTimings();
         await using var lease = await LeaseKeeper.TakeAsync(
             fleet.Leases,
-            LeaseHolding.Wanted(app, string.Join(", ", steps.Select(s => s.Describe())), deployment, steps[0].Describe(), new LeaseTimings()),
+            LeaseHolding.Wanted(app, string.Join(", ", steps.Select(s => s.Describe())), deployment, steps[0].Describe(), timings),
             steps.Select(s => s.Agent),
             [],
             LeaseHolding.IsDead,
+            timings,
+            (agent, why) => events.Tell((at, id) => new LeaseAwaited(at, id, agent, why)),
             session.Time,
             cancellation);
-        var events = new EventStream(deployment, session.Time, item => Show(session, parsed, item));
         foreach (var step in steps)
         {
             var run = new StepRun(step, OperationId.Parse($"{deployment}/{step.Key}"), 1, IsRollback: false);

@@ -25,6 +25,7 @@ internal static class DeploymentEventJson
         return item switch
         {
             PlanMade e => line with { Attempt = e.Attempt, Rollback = e.IsRollback, Plan = ToJson(e.Plan) },
+            LeaseAwaited e => line with { Agent = e.Agent.Value, Message = e.Why },
             StageStarted e => OfStage(line, e.Stage) with { Hosts = [.. e.Hosts.Select(h => h.Value)] },
             StageEnded e => OfStage(line, e.Stage) with { Succeeded = e.Succeeded, Seconds = e.Elapsed.TotalSeconds },
             StepStarted e => OfRun(line, e.Run) with { Message = e.Run.Step.Describe() },

@@ -12,6 +12,7 @@ internal static class EventText
     {
         PlanMade made => made.IsRollback ? ["rollback plan:", .. PlanText.Of(made.Plan).Select(l => $"  {l}")]
             : [$"deployment {made.Deployment}{(made.Attempt > 1 ? $", attempt {made.Attempt}" : "")}", .. PlanText.Of(made.Plan)],
+        LeaseAwaited awaited => [$"lease at {awaited.Agent}: {awaited.Why}"],
         StageStarted started => [$"{started.Stage.Name} on {string.Join(", ", started.Hosts)}"],
         StepStarted started => [$"  {started.Run.Step.Describe()}"],
         StepProgressed { Run: var run, Progress: StepProgress.Output output } => [$"  {run.Step.Host} | {output.Text}"],

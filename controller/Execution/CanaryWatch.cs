@@ -30,7 +30,7 @@ internal sealed class CanaryWatch(IFleet fleet, DeploymentManifest manifest, Rel
         while (true)
         {
             var left = bake - time.GetElapsedTime(begun);
-            if (left > TimeSpan.Zero) await Task.Delay(left < look ? left : look, time, cancellation);
+            await time.ForAsync(left < look ? left : look, cancellation);
             var elapsed = time.GetElapsedTime(begun);
             if (await WhyUnhealthyAsync(gate, cancellation) is { } sick) return Failed(gate, sick, elapsed);
 

@@ -16,6 +16,11 @@ internal abstract record DeploymentEvent(DateTimeOffset At, DeploymentId Deploym
 /// <param name="Attempt">1, or higher when the deployment is resumed.</param>
 internal sealed record PlanMade(DateTimeOffset At, DeploymentId Deployment, Plan Plan, int Attempt, bool IsRollback) : DeploymentEvent(At, Deployment);
 
+/// <summary>An agent keeps the deployment waiting for its lease.</summary>
+/// <param name="Agent">Which.</param>
+/// <param name="Why">What it waits for, or why the agent does not answer.</param>
+internal sealed record LeaseAwaited(DateTimeOffset At, DeploymentId Deployment, AgentAddress Agent, string Why) : DeploymentEvent(At, Deployment);
+
 /// <summary>All steps of a preparation phase, a wave or the completion begin.</summary>
 /// <param name="Stage">Which part of the plan.</param>
 /// <param name="Hosts">Concerned.</param>

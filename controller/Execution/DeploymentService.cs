@@ -185,7 +185,7 @@ internal sealed class DeploymentService(
         var survey = await SurveyAsync(fleet, manifest, [], stop.Stop);
         var steps = journal.StepsOf(id);
         var earlier = EarlierAttempts.Of(steps, manifest, survey);
-        var plan = EarlierAttempts.WithoutRepeatedMigration(PlanAgain(record, manifest, survey, earlier, time.GetUtcNow()), steps, manifest);
+        var plan = EarlierAttempts.WithoutRepeatedMigration(PlanAgain(record, manifest, survey, time.GetUtcNow()), steps, manifest);
         if (record.DownFrom is { } from && !steps.Any(s => s is { Verb: "migrate-down", End.Succeeded: true })) plan = DownMigration.AddTo(plan, manifest, survey, from);
         if (archive is null && WhoNeedsArchive(record, plan, survey) is { Count: > 0 } lacking) throw new OperatorException(DeploymentRefusals.ArchiveNeeded(record, lacking));
         var cutovers = Cutovers(plan, manifest, survey, record.Cutovers);
@@ -265,9 +265,7 @@ internal sealed class DeploymentService(
         var manifest = request.Manifest;
         var survey = await SurveyAsync(fleet, manifest, LeavingHosts(manifest), cancellation);
         var scope = ScopeOf(request);
-        // What an earlier deployment took out of rotation and never put back is put back by the next one.
-        if (journal.List(manifest.App, 1) is [{ } last])
-            scope = PutBack.AddTo(scope, request.Release, manifest, survey, EarlierAttempts.Of(journal.StepsOf(last.Id), manifest, survey));
+        scope = PutBack.AddTo(scope, request.Release, manifest, survey, LeftByEarlier(manifest, survey));
         return (PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, request.Release, scope)), survey);
     }
 
@@ -332,12 +330,24 @@ internal sealed class DeploymentService(
         var other => throw new InvalidOperationException($"manifest result {other} is not known"),
     };
 
-    private static Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, IReadOnlyList<TouchedEarlier> earlier, DateTimeOffset now)
+    /// <summary>
+    /// What deployments have touched, of all since the last one that brought every host to its end: one that was stopped may have meant to see to
+    /// what the one before had left.
+    /// </summary>
+    private IReadOnlyList<TouchedEarlier> LeftByEarlier(DeploymentManifest manifest, FleetSurvey survey)
+    {
+        var records = journal.List(manifest.App, KnownDeployments.Depth);
+        var whole = records.ToList().FindIndex(r => r is { Intent: PlanIntent.Deploy, Status: DeploymentStatus.Succeeded, Only: null });
+        var since = whole < 0 ? records : records.Take(whole + 1);
+        return EarlierAttempts.Of([.. since.Reverse().SelectMany(r => journal.StepsOf(r.Id))], manifest, survey);
+    }
+
+    private Plan PlanAgain(DeploymentRecord record, DeploymentManifest manifest, FleetSurvey survey, DateTimeOffset now)
     {
         if (record.RollingBack) return new Plan(manifest.App, record.Intent, record.Release, [], [], [], []);
         return record.Intent switch
         {
-            PlanIntent.Deploy => PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, PutBack.AddTo(record.Scope, record.Release!, manifest, survey, earlier))),
+            PlanIntent.Deploy => PlanOf(Planner.MakeDeployment(manifest, survey.Fleet, record.Release!, PutBack.AddTo(record.Scope, record.Release!, manifest, survey, LeftByEarlier(manifest, survey)))),
             PlanIntent.Repair => RepairAgain(record, manifest, survey, now),
             _ => PlanOf(WayBack.Finish(manifest, survey, record)),
         };
@@ -431,6 +441,8 @@ internal sealed class DeploymentService(
                 LeaseHolding.AgentsOf(manifest, needed),
                 LeaseHolding.AgentsOf(manifest, ifThere),
                 LeaseHolding.IsDead,
+                options.Lease,
+                (agent, why) => sink(new LeaseAwaited(time.GetUtcNow(), id, agent, why)),
                 time,
                 cancellation);
         }

@@ -3,10 +3,10 @@ using Decant.Controller.Planning;
 
 namespace Decant.Controller.Execution;
 
-/// <summary>What the journal says that a deployment has touched, against what is seen now. Pure.</summary>
+/// <summary>What the journal says that deployments have touched, against what is seen now. Pure.</summary>
 internal static class EarlierAttempts
 {
-    /// <summary>Hosts that it touched, in that order.</summary>
+    /// <summary>Hosts that were touched, in that order.</summary>
     public static IReadOnlyList<TouchedEarlier> Of(IReadOnlyList<StepRecord> steps, DeploymentManifest manifest, FleetSurvey survey)
         => [.. steps
             .Where(s => IsCutover(s.Verb))
@@ -39,7 +39,7 @@ internal static class EarlierAttempts
         };
     }
 
-    // Taken out by this deployment, and not put back by it.
+    // Taken out by them, and not put back.
     private static HashSet<MemberSeat> TakenOut(IReadOnlyList<StepRecord> steps)
     {
         var taken = new HashSet<MemberSeat>();

@@ -11,6 +11,9 @@ namespace Decant.Controller.Execution;
 /// </summary>
 internal sealed class LeaseKeeper : IAsyncDisposable
 {
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan SlowAfter = TimeSpan.FromSeconds(2);
+
     private readonly IHostLeases leases;
     private readonly AppName app;
     private readonly IReadOnlyList<AgentAddress> agents;
@@ -46,6 +49,8 @@ internal sealed class LeaseKeeper : IAsyncDisposable
     /// <param name="agents">All that the deployment will touch.</param>
     /// <param name="ifThere">More, which may have left for good: theirs are taken where they answer.</param>
     /// <param name="isDead">Whether a holder is known not to live any more: its lease is taken away, on record.</param>
+    /// <param name="timings">How long an agent that does not answer is asked again.</param>
+    /// <param name="waiting">Told once for each agent that keeps it waiting, and why.</param>
     /// <param name="time">Clock and timers.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <exception cref="OperatorException">LEASE_HELD, with who has it, since when, at which step; or an agent cannot be asked. None is held then.</exception>
@@ -55,6 +60,8 @@ internal sealed class LeaseKeeper : IAsyncDisposable
         IEnumerable<AgentAddress> agents,
         IEnumerable<AgentAddress> ifThere,
         Func<LeaseProcess, bool> isDead,
+        LeaseTimings timings,
+        Action<AgentAddress, string> waiting,
         TimeProvider time,
         CancellationToken cancellation)
     {
@@ -67,7 +74,7 @@ internal sealed class LeaseKeeper : IAsyncDisposable
             foreach (var agent in all)
             {
                 taken.Add(agent);
-                switch (await TakeAsync(leases, wanted, agent, isDead, cancellation))
+                switch (await TakeAsync(leases, wanted, agent, isDead, needed.Contains(agent) ? timings.Patience : TimeSpan.Zero, waiting, time, cancellation))
                 {
                     case LeaseAnswer.Unknown when !needed.Contains(agent):
                         taken.Remove(agent);
@@ -122,14 +129,40 @@ internal sealed class LeaseKeeper : IAsyncDisposable
     }
 
     private static async Task<LeaseAnswer> TakeAsync(
-        IHostLeases leases, WantedLease wanted, AgentAddress agent, Func<LeaseProcess, bool> isDead, CancellationToken cancellation)
+        IHostLeases leases,
+        WantedLease wanted,
+        AgentAddress agent,
+        Func<LeaseProcess, bool> isDead,
+        TimeSpan patience,
+        Action<AgentAddress, string> waiting,
+        TimeProvider time,
+        CancellationToken cancellation)
     {
-        for (var again = false; ; again = true)
+        var begun = time.GetTimestamp();
+        var pause = FirstPause;
+        using var slow = time.CreateTimer(
+            _ => waiting(agent, "waits until what was begun before under another lease, or none, has ended"), null, SlowAfter, Timeout.InfiniteTimeSpan);
+        for (bool isTold = false, isTakenAway = false; ;)
         {
             var answer = await leases.AcquireAsync(agent, wanted, cancellation);
-            if (again || answer is not LeaseAnswer.Refused { Held: { } held } || !isDead(held.Holder)) return answer;
-            // Whatever becomes of it, the next answer says how things are.
-            await leases.UnlockAsync(agent, held, $"{wanted.Holder}", $"its controller, pid {held.Holder.Pid}, is dead; {wanted.Purpose}", cancellation);
+            switch (answer)
+            {
+                // The same holder asks again: where it was given already and the answer was lost, it is the same lease.
+                case LeaseAnswer.Unknown unknown when time.GetElapsedTime(begun) + pause <= patience:
+                    slow.Dispose();
+                    if (!isTold) waiting(agent, $"{unknown.Error.Message}; asking again, for {patience.TotalSeconds:0} s at most");
+                    isTold = true;
+                    await time.ForAsync(pause, cancellation);
+                    pause *= 2;
+                    break;
+                case LeaseAnswer.Refused { Held: { } held } when !isTakenAway && isDead(held.Holder):
+                    isTakenAway = true;
+                    // Whatever becomes of it, the next answer says how things are.
+                    await leases.UnlockAsync(agent, held, $"{wanted.Holder}", $"its controller, pid {held.Holder.Pid}, is dead; {wanted.Purpose}", cancellation);
+                    break;
+                default:
+                    return answer;
+            }
         }
     }
 

@@ -10,7 +10,7 @@ namespace Decant.Controller.Execution;
 /// </summary>
 internal static class PutBack
 {
-    /// <summary>The scope, with the hosts of which an earlier attempt left what serves there out of rotation.</summary>
+    /// <summary>The scope, with the hosts of which deployments left what serves there out of rotation.</summary>
     public static DeploymentScope AddTo(
         DeploymentScope scope, ReleaseId release, DeploymentManifest manifest, FleetSurvey survey, IReadOnlyList<TouchedEarlier> earlier) => scope with
         {

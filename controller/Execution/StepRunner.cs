@@ -124,7 +124,7 @@ internal sealed class StepRunner(
                     return new StepEnd(StepState.Failed, "", false, failed.Error, failed.Tail);
                 case StepOutcome.Unknown unknown when !lease.IsLost && reconnect.NextPause() is { } pause:
                     events.Tell((at, id) => new StepRetried(at, id, run, pause, unknown.Error));
-                    await Task.Delay(pause, time, signal.Abort);
+                    await time.ForAsync(pause, signal.Abort);
                     if (!await lease.MayBeginAsync(Shown(run))) return new StepEnd(StepState.Unknown, "", false, unknown.Error, []);
                     break;
                 case StepOutcome.Unknown unknown:

@@ -11,4 +11,7 @@ internal sealed record LeaseTimings
 
     /// <summary>How long an agent waits for what an earlier holder began.</summary>
     public TimeSpan WaitForEarlier { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long an agent that does not answer when its lease is taken is asked again: longer than one takes to start after it died.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(7);
 }

@@ -92,8 +92,8 @@ internal static class StepCalls
                     TermTimeout = Duration.FromTimeSpan(s.TermTimeout),
                 },
                 cancellationToken: cancellation),
-            KeepStep s => new Instances.InstancesClient(agent).Keep(
-                new KeepRequest { Operation = operation, App = s.App.Value, Slot = s.At.Slot.Name.Value }, cancellationToken: cancellation),
+            // Which calls a retirement off; Keep alone would fail where it came first.
+            KeepStep s => Start(operation, agent, s, s.Running, s.Health, cancellation),
             StopStep s => new Instances.InstancesClient(agent).Stop(
                 new StopRequest
                 {
@@ -105,17 +105,7 @@ internal static class StepCalls
                     GoneBackFrom = s.GoneBackFrom,
                 },
                 cancellationToken: cancellation),
-            StartStep s => new Instances.InstancesClient(agent).Start(
-                new StartRequest
-                {
-                    Operation = operation,
-                    App = s.App.Value,
-                    Slot = s.At.Slot.Name.Value,
-                    Release = Of(s.Release),
-                    Spec = Of(s.At.Slot),
-                    Health = Of(s.Health),
-                },
-                cancellationToken: cancellation),
+            StartStep s => Start(operation, agent, s, s.Release, s.Health, cancellation),
             AwaitHealthyStep s => new Instances.InstancesClient(agent).AwaitHealthy(
                 new AwaitHealthyRequest
                 {
@@ -143,6 +133,20 @@ internal static class StepCalls
         foreach (var (key, value) in slot.Environment) spec.Env[key] = value;
         return spec;
     }
+
+    private static AsyncServerStreamingCall<OperationEvent> Start(
+        OperationRef operation, CallInvoker agent, HostStep at, ReleaseId release, HealthPolicy health, CancellationToken cancellation)
+        => new Instances.InstancesClient(agent).Start(
+            new StartRequest
+            {
+                Operation = operation,
+                App = at.App.Value,
+                Slot = at.At.Slot.Name.Value,
+                Release = Of(release),
+                Spec = Of(at.At.Slot),
+                Health = Of(health),
+            },
+            cancellationToken: cancellation);
 
     private static AsyncServerStreamingCall<OperationEvent> Migrate(
         OperationRef operation, CallInvoker agent, HostStep at, ReleaseId release, string expression, TimeSpan timeout, CancellationToken cancellation)

@@ -105,7 +105,7 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         var proof = there.Retiring ? TimeSpan.Zero : strategy.MinHealthy;
         return new CutoverSteps(
             [
-                .. there.Retiring ? new Step[] { new KeepStep(at, manifest.App, there.Release) } : [],
+                .. there.Retiring ? new Step[] { new KeepStep(at, manifest.App, there.Release, manifest.Health) } : [],
                 new AwaitHealthyStep(at, manifest.App, there.Release, manifest.Health, strategy.HealthyDeadline, proof),
             ],
             [.. old is null ? Undrain(there.Slot) : Move(there.Slot, old.Slot)],

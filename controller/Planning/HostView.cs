@@ -27,6 +27,8 @@ internal sealed record HostView(ManifestHost Host, IReadOnlyList<RunningInstance
     {
         var active = instances
             .OrderByDescending(i => IsInRotation(manifest, fleet, host.Name, i))
+            // One that was put in and never came up is in rotation, too: the one that has the traffic is the other.
+            .ThenByDescending(i => Observed.HasTraffic(manifest, fleet, host.Name, i))
             .ThenBy(i => i.Retiring)
             .ThenBy(i => i.Release == wanted)
             .ThenByDescending(i => i.Healthy)

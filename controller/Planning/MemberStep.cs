@@ -25,7 +25,7 @@ public abstract record MemberStep(ManifestBalancer Balancer, ManifestHost At, Ap
 /// <param name="At">The instance's host, with its slot.</param>
 /// <param name="App">The app.</param>
 /// <param name="Deadline">How long requests in flight may take.</param>
-/// <param name="MinOthersUp">Other members that must be up before this one is drained.</param>
+/// <param name="MinOthersUp">Other members that must be up before this one is drained, if it is up itself then.</param>
 /// <param name="LongLived">What becomes of websockets; null: they count as requests in flight.</param>
 public sealed record DrainStep(
     ManifestBalancer Balancer, ManifestHost At, AppName App, TimeSpan Deadline, int MinOthersUp, LongLivedConnections? LongLived = null)

@@ -47,6 +47,10 @@ internal static class Observed
             ? instances.Any(i => i is { Healthy: true, Retiring: false })
             : manifest.Balancers.All(b => instances.Any(i => i.Healthy && IsIn(b, fleet, host, i)));
 
+    /// <summary>Some balancer sends to it, as far as it says.</summary>
+    public static bool HasTraffic(DeploymentManifest manifest, FleetObservation fleet, HostName host, RunningInstance instance)
+        => manifest.Balancers.Any(b => IsIn(b, fleet, host, instance));
+
     /// <summary>With a strategy that lets no two releases run at once: hosts that would run another one than those that change.</summary>
     public static IReadOnlyList<PlanRefusal> Beside(
         DeploymentManifest manifest, IReadOnlyList<(ManifestHost Host, HostObservation.Seen Observation)> seen, IReadOnlyList<HostChange> changes)

@@ -102,8 +102,12 @@ public sealed record RetireStep(ManifestHost At, AppName App, ReleaseId Running,
     public override string Describe() => $"retire {App} {Running} on {Where} after {DurationText.Format(Keep)}";
 }
 
-/// <summary>Calls off that an instance is stopped after a while.</summary>
-public sealed record KeepStep(ManifestHost At, AppName App, ReleaseId Running) : SlotStep(At, App)
+/// <summary>Calls off that an instance is stopped after a while. One that was stopped since it was seen is started again.</summary>
+/// <param name="At">The host, with the instance's slot.</param>
+/// <param name="App">The app.</param>
+/// <param name="Running">What runs there.</param>
+/// <param name="Health">Its health check.</param>
+public sealed record KeepStep(ManifestHost At, AppName App, ReleaseId Running, HealthPolicy Health) : SlotStep(At, App)
 {
     /// <inheritdoc/>
     public override string Verb => "keep";

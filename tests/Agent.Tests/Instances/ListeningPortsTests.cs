@@ -31,4 +31,27 @@ public class ListeningPortsTests
 
         Assert.That(ListeningPorts.Describe(((IPEndPoint)client.Client.LocalEndPoint!).Port), Is.Null);
     }
+
+    [Test]
+    public async Task Who_listens_is_named_while_it_opens_and_closes_other_descriptors()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        using var enough = new CancellationTokenSource();
+        var busy = Task.Run(() =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                // The listener's descriptor is the highest but for these: a look at them comes first.
+                foreach (var file in Enumerable.Range(0, 20).Select(_ => File.OpenRead("/proc/self/comm")).ToList()) file.Dispose();
+            }
+        });
+
+        var answers = Enumerable.Range(0, 100).Select(_ => ListeningPorts.Describe(port)).Distinct().ToList();
+        await enough.CancelAsync();
+        await busy;
+
+        Assert.That(answers, Is.EqualTo(new[] { $"pid {Environment.ProcessId} ({File.ReadAllText("/proc/self/comm").Trim()})" }));
+    }
 }

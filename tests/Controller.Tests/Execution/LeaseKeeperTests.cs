@@ -14,11 +14,18 @@ public class LeaseKeeperTests
     private static readonly AppName App = AppName.Parse("shop");
     private static readonly LeaseTimings Timings = new();
 
+    private static readonly LeaseTimings NoPatience = Timings with { Patience = TimeSpan.Zero };
+
     private readonly FakeTimeProvider time = new();
+    private readonly List<string> told = [];
     private ScriptedLeases leases = null!;
 
     [SetUp]
-    public void Begin() => leases = new ScriptedLeases(time);
+    public void Begin()
+    {
+        leases = new ScriptedLeases(time);
+        told.Clear();
+    }
 
     [Test]
     public async Task All_leases_are_taken_in_a_fixed_order_and_given_back_at_the_end()
@@ -62,9 +69,54 @@ public class LeaseKeeperTests
         leases.Silent.Add(Agents[1]);
 
         Assert.That((await RefusedAsync("a")).Code, Is.EqualTo(StatusCode.Unavailable));
-        await using var keeper = await LeaseKeeper.TakeAsync(leases, Wanted("a"), [Agents[0]], [Agents[1]], IsDead, time, default);
+        await using var keeper = await LeaseKeeper.TakeAsync(leases, Wanted("a"), [Agents[0]], [Agents[1]], IsDead, NoPatience, (_, _) => { }, time, default);
 
         Assert.That(leases.HolderAt(Agents[0]), Is.EqualTo("a"));
+    }
+
+    [Test]
+    public async Task An_agent_that_dies_while_its_lease_is_taken_is_asked_again_until_it_has_started()
+    {
+        leases.Silent.Add(Agents[1]);
+        var taking = LeaseKeeper.TakeAsync(
+            leases, Wanted("a"), Agents, [], IsDead, Timings, (agent, why) => told.Add($"{agent}: {why}"), time, default);
+        time.Advance(TimeSpan.FromMilliseconds(200));
+        time.Advance(TimeSpan.FromMilliseconds(400));
+        Assert.That(taking.IsCompleted, Is.False);
+
+        leases.Silent.Clear();
+        time.Advance(TimeSpan.FromMilliseconds(800));
+        await using var keeper = await taking;
+
+        Assert.That(Agents.Select(leases.HolderAt), Is.All.EqualTo("a"));
+        Assert.That(told.Single(), Does.StartWith("web2:7420: ").And.EndsWith("; asking again, for 7 s at most"));
+    }
+
+    [Test]
+    public async Task An_agent_that_does_not_come_back_in_time_refuses_all_and_the_others_leases_are_given_back()
+    {
+        leases.Silent.Add(Agents[1]);
+        var taking = LeaseKeeper.TakeAsync(leases, Wanted("a"), Agents, [], IsDead, Timings, (_, _) => { }, time, default);
+
+        for (var waited = TimeSpan.Zero; waited < Timings.Patience; waited += TimeSpan.FromMilliseconds(200)) time.Advance(TimeSpan.FromMilliseconds(200));
+
+        Assert.That((await Assert.ThrowsAsync<OperatorException>(async () => await taking))!.Error.Code, Is.EqualTo(StatusCode.Unavailable));
+        Assert.That(Agents.Select(leases.HolderAt), Is.All.Null);
+    }
+
+    [Test]
+    public async Task One_who_waits_for_a_lease_is_told_what_for()
+    {
+        leases.Slow = new TaskCompletionSource();
+        var taking = TakeAsync("a", [Agents[0]]);
+        time.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.That(told, Is.Empty);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        leases.Slow.SetResult();
+        await using var keeper = await taking;
+
+        Assert.That(told, Is.EqualTo(new[] { "web1:7420: waits until what was begun before under another lease, or none, has ended" }));
     }
 
     [Test]
@@ -155,7 +207,8 @@ public class LeaseKeeperTests
 
     private static bool IsDead(LeaseProcess holder) => holder.User == "dead";
 
-    private Task<LeaseKeeper> TakeAsync(string id, IEnumerable<AgentAddress> agents) => LeaseKeeper.TakeAsync(leases, Wanted(id), agents, [], IsDead, time, default);
+    private Task<LeaseKeeper> TakeAsync(string id, IEnumerable<AgentAddress> agents) => LeaseKeeper.TakeAsync(
+        leases, Wanted(id), agents, [], IsDead, NoPatience, (agent, why) => told.Add($"{agent}: {why}"), time, default);
 
     private async Task<OperatorError> RefusedAsync(string id) => (await Assert.ThrowsAsync<OperatorException>(async () => await TakeAsync(id, Agents)))!.Error;
 
@@ -173,6 +226,9 @@ public class LeaseKeeperTests
 
         public HashSet<AgentAddress> Silent { get; } = [];
 
+        /// <summary>Agents answer a holder that wants a lease when this is done.</summary>
+        public TaskCompletionSource? Slow { get; set; }
+
         public string? HolderAt(AgentAddress agent) => IsLive(agent) ? held[agent].Holder : null;
 
         public string StepAt(AgentAddress agent) => held[agent].Step;
@@ -188,14 +244,15 @@ public class LeaseKeeperTests
             foreach (var agent in held.Keys.ToList()) held[agent] = held[agent] with { Heard = time.GetTimestamp() - (long)(time.TimestampFrequency * 60) };
         }
 
-        public Task<LeaseAnswer> AcquireAsync(AgentAddress agent, WantedLease wanted, CancellationToken cancellation)
+        public async Task<LeaseAnswer> AcquireAsync(AgentAddress agent, WantedLease wanted, CancellationToken cancellation)
         {
             Asked.Add(agent.Value);
-            if (Silent.Contains(agent)) return Gone();
-            if (IsLive(agent) && held[agent].Holder != wanted.Id) return Refused("LEASE_HELD", agent);
+            if (Slow is { } slow) await slow.Task;
+            if (Silent.Contains(agent)) return await Gone();
+            if (IsLive(agent) && held[agent].Holder != wanted.Id) return await Refused("LEASE_HELD", agent);
             Give(agent, wanted.Id);
             ours[agent] = token;
-            return Ours();
+            return await Ours();
         }
 
         public Task<LeaseAnswer> RenewAsync(AgentAddress agent, AppName app, string step, CancellationToken cancellation)

@@ -164,7 +164,7 @@ internal sealed class SimulatedFleet : IFleet
                 break;
             case DrainStep drain:
                 var seat = drain.TakesOut.Single();
-                if (members.Count(m => m.Key.Balancer == seat.Balancer && m.Key != seat && IsUp(m.Key)) < drain.MinOthersUp) return Failed(step, "TOO_FEW_IN_ROTATION");
+                if (IsUp(seat) && members.Count(m => m.Key.Balancer == seat.Balancer && m.Key != seat && IsUp(m.Key)) < drain.MinOthersUp) return Failed(step, "TOO_FEW_IN_ROTATION");
                 members[seat].Ready = false;
                 break;
             case UndrainStep undrain:
@@ -196,10 +196,9 @@ internal sealed class SimulatedFleet : IFleet
                 if (manifest.Balancers.Any(b => members[new MemberSeat(b.Key, step.Host, slot.Name)].Ready)) Violations.Add($"{step.Host} retired while it had traffic");
                 there.Retiring = true;
                 break;
-            case KeepStep when there is null:
-                return Failed(step, "NOT_RUNNING");
-            case KeepStep:
-                there.Retiring = false;
+            case KeepStep keep:
+                host.Instances.TryAdd(slot.Name, new SimulatedInstance(keep.Running, slot));
+                host.Instances[slot.Name].Retiring = false;
                 break;
             case StartStep start when there is not null && there.Release != start.Release:
                 return Failed(step, "SLOT_OCCUPIED");

@@ -94,16 +94,21 @@ internal sealed class Simulation : IDisposable
     }
 
     /// <summary>A second goes by: ids of deployments sort by the second in which they began.</summary>
-    private Simulation Later()
+    public void WaitASecond()
     {
         Turns.Run(WaitAsync());
-        return this;
 
         async Task<bool> WaitAsync()
         {
             await Task.Delay(TimeSpan.FromSeconds(1), Turns);
             return true;
         }
+    }
+
+    private Simulation Later()
+    {
+        WaitASecond();
+        return this;
     }
 
     private DeploymentService ServiceOf(int seed)

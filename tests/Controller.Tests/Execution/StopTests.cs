@@ -67,6 +67,28 @@ public class StopTests
         });
     }
 
+    [TestCaseSource(nameof(Everywhere))]
+    public void What_was_left_out_of_rotation_is_put_back_although_the_deployment_that_meant_to_was_stopped_before_it_could(int at)
+    {
+        using var simulation = new Simulation(seed: at);
+        using var stop = new StopSignal();
+        StopAt(simulation, at, stop.Request);
+        simulation.Deploy(stop);
+        simulation.WaitASecond();
+        using var early = new StopSignal();
+        StopAt(simulation, 0, early.Request);
+        var second = simulation.Deploy(early);
+        simulation.OnEvent = null;
+
+        var last = at % 2 == 0 && second.Status == DeploymentStatus.Stopped ? simulation.Resume(second.Id) : simulation.Deploy();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(simulation.Fleet.Running, Is.All.EqualTo(Simulation.New), last.Summary);
+            Assert.That(simulation.Fleet.InRotation, Is.EqualTo(3), last.Summary);
+        });
+    }
+
     [Test]
     public void A_stop_on_another_thread_never_holds_up_the_deployment_for_ever_whatever_is_written_down_just_then()
     {

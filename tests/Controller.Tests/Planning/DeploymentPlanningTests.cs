@@ -2,6 +2,7 @@ using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Controller.Tests.Manifest;
+using Decant.Names;
 using static Decant.Controller.Tests.Planning.Fleets;
 
 namespace Decant.Controller.Tests.Planning;
@@ -28,6 +29,32 @@ public class DeploymentPlanningTests
         var plan = Made(Planner.MakeDeployment(manifest, fleet, New));
 
         Assert.That(plan.Waves.Select(w => string.Join(' ', w.Hosts.Select(h => h.Host))), Is.EqualTo(new[] { "web3", "web1 web2" }));
+    }
+
+    [Test]
+    public void Of_two_instances_the_one_that_has_the_traffic_stays_and_not_one_that_was_put_in_and_never_came_up()
+    {
+        var manifest = TwoSlotsOf(1, "type: rolling");
+        var edge = manifest.Balancers[0];
+        var (host, blue, green) = (manifest.Hosts[0], manifest.Hosts[0].Slots[0], manifest.Hosts[0].Slots[1]);
+        var both = new HostObservation.Seen(
+            new HashSet<ReleaseId> { Old, New }, null, [new RunningInstance(Old, Healthy: true, blue), new RunningInstance(Old, Healthy: true, green)]);
+        var fleet = All(manifest, _ => both) with
+        {
+            Balancers = new Dictionary<BalancerSeat, BalancerObservation>
+            {
+                [BalancerSeat.Of(edge, host.Name)] = new BalancerObservation.Seen(new Dictionary<MemberName, ObservedMember>
+                {
+                    [edge.MemberOf(host.Name, blue.Name)] = new(MemberStanding.Down),
+                    [edge.MemberOf(host.Name, green.Name)] = new(MemberStanding.Ready),
+                }),
+            },
+        };
+
+        var plan = Made(Planner.MakeDeployment(manifest, fleet, New));
+
+        var started = plan.Waves.SelectMany(w => w.Hosts).SelectMany(h => h.Steps).OfType<StartStep>().Single();
+        Assert.That(started.At.Slot.Name, Is.EqualTo(blue.Name));
     }
 
     [Test]

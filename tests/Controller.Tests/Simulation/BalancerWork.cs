@@ -56,7 +56,8 @@ internal sealed class BalancerWork(World world, SimulatedOperation operation, Si
         if (Member(step.At.Name, step.At.Slot) is not { } member) return SimulatedAgent.Failed("MEMBER_NOT_FOUND", "there is no such member");
         if (member.Ready)
         {
-            if (!await operation.UntilAsync(() => !balancer.IsSilent && balancer.OthersUp(step.At.Name, step.At.Slot.Name) >= step.MinOthersUp, step.Deadline))
+            if (!await operation.UntilAsync(() => !balancer.IsSilent
+                && (!balancer.IsUp(step.At.Name, step.At.Slot.Name) || balancer.OthersUp(step.At.Name, step.At.Slot.Name) >= step.MinOthersUp), step.Deadline))
                 return balancer.IsSilent ? SimulatedAgent.Silent : SimulatedAgent.Failed("TOO_FEW_IN_ROTATION", "too few others are up");
             world.Rules.Acts(operation, member.TakeOut);
         }

@@ -127,7 +127,10 @@ internal sealed class Schedule : IDisposable
     private bool IsForAPerson(DeploymentRecord last)
     {
         bool IsBad(ReleaseId? release) => release is not null && world.Bad.ContainsKey(release);
-        return last.RollingBack ? last.Cutovers.Any(c => IsBad(c.From))
+        // A host that was empty before has helped to let others go: without it they cannot be spared one at a time.
+        var before = manifest.Hosts.Count - last.Cutovers.Count(c => c.From is null);
+        var isShort = last.Cutovers.Any(c => c.From is null) && before - 1 < manifest.Strategy.MinInRotation.AtLeastOf(manifest.Hosts.Count);
+        return last.RollingBack ? isShort || last.Cutovers.Any(c => IsBad(c.From))
             : last.Intent == PlanIntent.Rollback ? last.Cutovers.Any(c => IsBad(c.To))
             : IsBad(last.Release) && !manifest.Strategy.AutoRollback;
     }

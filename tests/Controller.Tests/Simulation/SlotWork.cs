@@ -1,6 +1,7 @@
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
+using Decant.Names;
 
 namespace Decant.Controller.Tests.Simulation;
 
@@ -12,10 +13,10 @@ internal sealed class SlotWork(World world, SimulatedOperation operation, Simula
     public Task<StepOutcome> RunAsync() => operation.Step switch
     {
         StopStep stop => StopAsync(stop),
-        StartStep start => StartAsync(start),
+        StartStep start => StartAsync(start.Release),
         AwaitHealthyStep await => AwaitHealthyAsync(await),
         RetireStep retire => Task.FromResult(Retire(retire)),
-        KeepStep => Task.FromResult(Keep()),
+        KeepStep keep => StartAsync(keep.Running),
         _ => throw new InvalidOperationException($"no agent does {operation.Step.Verb}"),
     };
 
@@ -34,21 +35,22 @@ internal sealed class SlotWork(World world, SimulatedOperation operation, Simula
         return SimulatedAgent.Done;
     }
 
-    private async Task<StepOutcome> StartAsync(StartStep step)
+    private async Task<StepOutcome> StartAsync(ReleaseId release)
     {
+        while (There is { Stopping: true }) await operation.PauseAsync(TimeSpan.FromMilliseconds(100));
         if (There is { } present)
         {
-            if (present.Release != step.Release || present.Stopping) return SimulatedAgent.Failed("SLOT_OCCUPIED", $"{present.Release.Version} is there");
+            if (present.Release != release) return SimulatedAgent.Failed("SLOT_OCCUPIED", $"{present.Release.Version} is there");
             present.Keep();
             return SimulatedAgent.Done;
         }
 
         if (host.Instances.Values.Any(i => i.Slot.Port == slot.Port)) return SimulatedAgent.Failed("PORT_IN_USE", "somebody listens there");
-        if (!host.Staged.Contains(step.Release)) return SimulatedAgent.Failed("RELEASE_NOT_STAGED", "it is not there");
-        world.Rules.Starts(operation, host, step.Release);
-        host.Wanted[slot.Name] = (step.Release, slot);
+        if (!host.Staged.Contains(release)) return SimulatedAgent.Failed("RELEASE_NOT_STAGED", "it is not there");
+        world.Rules.Starts(operation, host, release);
+        host.Wanted[slot.Name] = (release, slot);
         await operation.PauseAsync(world.Between(50, 500));
-        if (There is null) host.Launch(step.Release, slot);
+        if (There is null) host.Launch(release, slot);
         return SimulatedAgent.Done;
     }
 
@@ -68,13 +70,6 @@ internal sealed class SlotWork(World world, SimulatedOperation operation, Simula
         if (There is not { } instance) return SimulatedAgent.Done;
         world.Rules.Stops(host, instance, operation.Id.Value);
         instance.Retire(step.Keep);
-        return SimulatedAgent.Done;
-    }
-
-    private StepOutcome Keep()
-    {
-        if (There is not { Stopping: false } instance) return SimulatedAgent.Failed("NOT_RUNNING", "nothing runs there");
-        instance.Keep();
         return SimulatedAgent.Done;
     }
 }
