@@ -34,6 +34,7 @@ internal sealed class DeploymentExecutor
         steps = new StepRunner(
             parts.Fleet,
             new CanaryWatch(parts.Fleet, run.Manifest, release!, parts.Time),
+            new RotationGuard(parts.Fleet, run.Manifest, parts.Time),
             parts.Journal,
             events,
             parts.Time,

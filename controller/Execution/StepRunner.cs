@@ -14,6 +14,7 @@ namespace Decant.Controller.Execution;
 internal sealed class StepRunner(
     IFleet fleet,
     CanaryWatch watch,
+    RotationGuard rotation,
     DeploymentJournal journal,
     EventStream events,
     TimeProvider time,
@@ -69,6 +70,7 @@ internal sealed class StepRunner(
         var start = time.GetTimestamp();
         var end = await EndAsync(run, isPutBack);
         if (LeaseKeeper.IsLoss(end.Error)) lease.Lose(end.Error!);
+        if (step is DrainStep drained) rotation.Ended(drained);
         lock (gate)
         {
             running.Remove(run);
@@ -102,6 +104,8 @@ internal sealed class StepRunner(
     {
         var operation = run.Operation;
         var reconnect = new Reconnect(options, time);
+        if (run.Step is DrainStep drain && await rotation.WhyNotAsync(drain, text => Progressed(run, reconnect, new StepProgress.Message(text)), signal.Abort) is { } refusal)
+            return new StepEnd(StepState.Failed, "", Unchanged: false, refusal, []);
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(signal.Stop, lease.Lost);
         for (var repetition = 0; ;)
         {

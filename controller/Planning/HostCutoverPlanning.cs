@@ -51,8 +51,8 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         var others = view.Instances.Where(i => i.Slot.Name != target.Name).ToList();
         return new CutoverSteps(
             [
-                .. Drain(target, minOthersUp),
-                .. others.SelectMany(o => Drain(o.Slot, minOthersUp)),
+                .. Drain(target, minOthersUp, isFinal: true),
+                .. others.SelectMany(o => Drain(o.Slot, minOthersUp, isFinal: true)),
                 Stop(target, view.In(target.Name)?.Release, isRollback),
                 .. others.Select(o => Stop(o.Slot, o.Release, isRollback)),
             ],
@@ -130,10 +130,10 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
         => view.Instances.Where(i => i.Slot.Name != target.Name && i != old && !i.Retiring).SelectMany(i => SeeOff(i, backTo));
 
     /// <summary>A balancer that each host has knows that host's instances alone: the other hosts are no members of it that could be up.</summary>
-    private IEnumerable<Step> Drain(SlotSettings slot, int minOthersUp) => manifest.Balancers
+    private IEnumerable<Step> Drain(SlotSettings slot, int minOthersUp, bool isFinal = false) => manifest.Balancers
         .Where(b => HasMember(b, slot))
         .Select(b => new DrainStep(
-            b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, b.Agent is null ? 0 : minOthersUp, strategy.LongLived));
+            b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, b.Agent is null ? 0 : minOthersUp, strategy.LongLived) { IsFinal = isFinal });
 
     private IEnumerable<Step> Undrain(SlotSettings slot)
         => manifest.Balancers.Select(b => new UndrainStep(b, view.Host.In(slot), manifest.App, strategy.UndrainTimeout, AddressAt(b, slot)));

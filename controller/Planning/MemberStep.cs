@@ -31,6 +31,9 @@ public sealed record DrainStep(
     ManifestBalancer Balancer, ManifestHost At, AppName App, TimeSpan Deadline, int MinOthersUp, LongLivedConnections? LongLived = null)
     : MemberStep(Balancer, At, App)
 {
+    /// <summary>The host is to serve nothing afterwards: <c>min_in_rotation</c> does not hold it.</summary>
+    public bool IsFinal { get; init; }
+
     /// <inheritdoc/>
     public override string Verb => "drain";
 

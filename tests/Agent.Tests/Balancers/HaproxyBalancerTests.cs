@@ -127,6 +127,20 @@ internal sealed class HaproxyBalancerTests
     }
 
     [Test]
+    public async Task A_member_that_is_down_itself_is_drained_however_few_others_are_up()
+    {
+        one.Healthy = two.Healthy = false;
+        await using var haproxy = await RealHaproxy.StartAsync([one, two]);
+        using var balancer = haproxy.Balancer();
+        foreach (var member in new[] { "web1", "web2" })
+            await Eventually.TrueAsync(async () => (await haproxy.ReadAsync(member)).Status == "DOWN", $"{member} down");
+
+        var drained = await balancer.DrainAsync(Web1, Within(0.2, others: 1), report, default);
+
+        Assert.That(drained.SessionsLeft, Is.Zero);
+    }
+
+    [Test]
     public async Task A_drain_waits_for_others_that_are_just_coming_up()
     {
         two.Healthy = false;

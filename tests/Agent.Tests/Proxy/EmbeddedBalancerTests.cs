@@ -84,6 +84,19 @@ internal sealed class EmbeddedBalancerTests
     }
 
     [Test]
+    public async Task A_member_that_is_down_itself_is_drained_however_few_others_are_up()
+    {
+        await using var proxy = await RunningProxy.StartAsync(one, two);
+        await proxy.DrainAsync(two);
+        await one.KillAsync();
+        await proxy.UntilAsync(one, m => m.State != MemberState.Ready, "web1 down");
+
+        var drained = await proxy.DrainAsync(one, seconds: 0.2, others: 1);
+
+        Assert.That(drained.SessionsLeft, Is.Zero);
+    }
+
+    [Test]
     public async Task Two_drains_at_once_do_not_both_count_the_other()
     {
         await using var proxy = await RunningProxy.StartAsync(one, two);
