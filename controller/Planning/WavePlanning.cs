@@ -146,14 +146,8 @@ internal sealed class WavePlanning(DeploymentManifest manifest, FleetObservation
     /// How many other members must be up before this one is drained. The hosts of a wave drain at the same time and count each
     /// other as others: only when as many others are up as hosts of the wave run can be sure that one of them is outside the wave.
     /// Never more than are expected outside the wave, or the last host of a wave could not be drained; so 0 when there is none
-    /// (a single host, all hosts at once), and 0 where nothing runs, because draining that takes nothing away. A host that does not serve now
-    /// may have come up by itself until then: if it is up, it is not spared below min_in_rotation.
+    /// (a single host, all hosts at once), and 0 where nothing runs, because draining that takes nothing away.
     /// </summary>
     private int MinOthersUp(HostChange change, IReadOnlyList<HostChange> wave, int outside)
-    {
-        var running = wave.Count(c => c.From is not null);
-        return change.From is null ? 0
-            : change.Serves ? Math.Min(Math.Max(running, minInRotation), outside)
-            : Math.Max(Math.Min(running, outside), minInRotation);
-    }
+        => change.From is null ? 0 : Math.Min(Math.Max(wave.Count(c => c.From is not null), minInRotation), outside);
 }

@@ -86,7 +86,8 @@ internal sealed class EmbeddedBalancerTests
     [Test]
     public async Task A_member_that_is_down_itself_is_drained_however_few_others_are_up()
     {
-        await using var proxy = await RunningProxy.StartAsync(one, two);
+        var settings = new ProxySettings { Backends = [new ProxyBackendSettings(RunningProxy.Shop, [], "/", TimeSpan.FromMilliseconds(50))] };
+        await using var proxy = await RunningProxy.StartAsync(settings, one, two);
         await proxy.DrainAsync(two);
         await one.KillAsync();
         await proxy.UntilAsync(one, m => m.State != MemberState.Ready, "web1 down");

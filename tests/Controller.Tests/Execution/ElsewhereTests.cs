@@ -133,6 +133,40 @@ public class ElsewhereTests
         Assert.That(other.Journal.Find(outcome.Id)!.Status, Is.EqualTo(DeploymentStatus.Succeeded));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public void What_waits_for_a_decision_is_promoted_or_aborted_on_another_machine(bool isPromoted)
+    {
+        using var first = new Simulation(
+            seed: 6,
+            kind: StrategyKind.Canary,
+            canary: new CanaryPolicy(new HostShare.Count(1), 100, TimeSpan.FromSeconds(10), Promotion.Manual, new CanaryTolerance(1, 1.5)));
+        var waiting = first.Deploy();
+        using var other = first.Elsewhere();
+        other.Recall();
+
+        var outcome = isPromoted ? other.Promote(waiting.Id) : other.Abort(waiting.Id);
+
+        Assert.That(waiting.Status, Is.EqualTo(DeploymentStatus.AwaitingPromotion));
+        Assert.That(outcome.Status, Is.EqualTo(isPromoted ? DeploymentStatus.Succeeded : DeploymentStatus.RolledBack), outcome.Summary);
+        Assert.That(first.Fleet.Running, Is.All.EqualTo(isPromoted ? Simulation.New : Simulation.Old));
+        Assert.That(first.Fleet.Violations, Is.Empty);
+    }
+
+    [Test]
+    public void A_deployment_of_another_machine_is_rolled_back_here()
+    {
+        using var first = new Simulation(seed: 7);
+        first.Deploy();
+        using var other = first.Elsewhere();
+
+        var outcome = other.Rollback();
+
+        Assert.That(outcome.Status, Is.EqualTo(DeploymentStatus.Succeeded), outcome.Summary);
+        Assert.That(first.Fleet.Running, Is.All.EqualTo(Simulation.Old));
+        Assert.That(first.Fleet.Violations, Is.Empty);
+    }
+
     private static Simulation Begin(string way) => way switch
     {
         "together" => new Simulation(seed: 3, batch: 2),
