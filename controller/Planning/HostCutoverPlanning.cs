@@ -132,8 +132,10 @@ internal sealed class HostCutoverPlanning(DeploymentManifest manifest, FleetObse
     /// <summary>A balancer that each host has knows that host's instances alone: the other hosts are no members of it that could be up.</summary>
     private IEnumerable<Step> Drain(SlotSettings slot, int minOthersUp, bool isFinal = false) => manifest.Balancers
         .Where(b => HasMember(b, slot))
-        .Select(b => new DrainStep(
-            b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, b.Agent is null ? 0 : minOthersUp, strategy.LongLived) { IsFinal = isFinal });
+        .Select(b => new DrainStep(b, view.Host.In(slot), manifest.App, strategy.DrainTimeout, b.Agent is null ? 0 : minOthersUp, strategy.LongLived)
+        {
+            IsFinal = isFinal,
+        });
 
     private IEnumerable<Step> Undrain(SlotSettings slot)
         => manifest.Balancers.Select(b => new UndrainStep(b, view.Host.In(slot), manifest.App, strategy.UndrainTimeout, AddressAt(b, slot)));
