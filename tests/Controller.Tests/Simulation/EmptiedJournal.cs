@@ -5,13 +5,16 @@ namespace Decant.Controller.Tests.Simulation;
 
 /// <summary>
 /// A journal in memory that is emptied and used by one schedule after the other: LiteDB allocates megabytes for every new database, and that would cost
-/// more than all that a schedule does with it.
+/// more than all that a schedule does with it. Not for ever: what it has in memory only grows.
 /// </summary>
 internal sealed class EmptiedJournal
 {
+    private const int MostSchedules = 100;
+
     private static readonly ConcurrentBag<EmptiedJournal> Idle = [];
 
     private Action? beforeUse;
+    private int schedules;
 
     private EmptiedJournal() => Database = JournalDatabase.InMemory(() => beforeUse?.Invoke());
 
@@ -29,6 +32,12 @@ internal sealed class EmptiedJournal
     public void GiveBack()
     {
         beforeUse = null;
+        if (++schedules == MostSchedules)
+        {
+            Database.Dispose();
+            return;
+        }
+
         Database.Use(database =>
         {
             foreach (var name in database.GetCollectionNames().ToList()) database.GetCollection(name).DeleteAll();
