@@ -154,6 +154,8 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddGrpcReflection();
 
     await using var app = builder.Build();
+    app.Use(next => new UnreadableMessages(
+        next, app.Services.GetRequiredService<AgentIdentity>(), app.Services.GetRequiredService<ILogger<UnreadableMessages>>()).InvokeAsync);
     app.MapGrpcService<OperationsService>();
     app.MapGrpcService<BalancersService>();
     app.MapGrpcService<ReleasesService>();

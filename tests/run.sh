@@ -61,6 +61,7 @@ run_tests() {
 
 run_tests agent tests/Agent.Tests
 run_tests controller tests/Controller.Tests
+run_tests fuzzing tests/Fuzzing
 
 if $quick; then
   run_tests end-to-end tests/EndToEnd

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Decant.Agent.Configuration;
 using Decant.Agent.Hosting;
+using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
@@ -14,6 +15,7 @@ namespace Decant.Agent.Balancers;
 internal sealed class CaddyAdmin : IDisposable
 {
     private const int MaxAnswer = 16 << 20;
+    private const int LongestError = 1000;
 
     private readonly BalancerName balancer;
     private readonly string shown;
@@ -45,7 +47,7 @@ internal sealed class CaddyAdmin : IDisposable
         if (status != HttpStatusCode.OK) throw Unreachable($"GET {path} is answered with {(int)status}: {Words(text)}", Hint(status));
         try
         {
-            return (JsonNode.Parse(text), tag);
+            return (Parse(text), tag);
         }
         catch (JsonException garbage)
         {
@@ -99,15 +101,19 @@ internal sealed class CaddyAdmin : IDisposable
         }
     }
 
+    /// <summary>Reads what Caddy answers. A key that is there twice is no answer of Caddy's: JSON's document model would fail on it later.</summary>
+    /// <exception cref="JsonException">It is not JSON.</exception>
+    internal static JsonNode? Parse(string text) => JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
+
     private static string Words(string text)
     {
         try
         {
-            return JsonNode.Parse(text)?["error"]?.GetValue<string>() ?? text;
+            return Printable.Line((Parse(text) as JsonObject)?["error"] is JsonValue error && error.TryGetValue<string>(out var said) ? said : text, LongestError);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
-            return text.Length > 200 ? text[..200] : text;
+            return Printable.Line(text);
         }
     }
 

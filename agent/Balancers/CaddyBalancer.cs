@@ -66,7 +66,11 @@ internal sealed class CaddyBalancer(BalancerName name, BalancerSettings.Caddy se
         {
             var counts = new Dictionary<string, int>();
             foreach (var upstream in (await admin.GetAsync(path, cancellation)).Value as JsonArray ?? [])
-                counts[upstream!["address"]!.GetValue<string>()] = upstream["num_requests"]!.GetValue<int>();
+            {
+                var requests = upstream!["num_requests"]!.GetValue<int>();
+                counts[upstream["address"]!.GetValue<string>()] = requests >= 0 ? requests : throw new FormatException("fewer than no requests");
+            }
+
             return counts;
         }
         catch (Exception exception) when (exception is NullReferenceException or InvalidOperationException or FormatException)

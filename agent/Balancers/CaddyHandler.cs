@@ -41,11 +41,11 @@ internal static class CaddyHandler
     {
         var written = handler.DeepClone().AsObject();
         var ready = table.Members.Where(m => !m.IsOut).ToList();
-        if (ready.Select(m => m.Weight).Distinct().Count() > 1 && Text(written["load_balancing"]?["selection_policy"]?["policy"]) is { } policy && !Shareable.Contains(policy))
+        if (ready.Select(m => m.Weight).Distinct().Count() > 1 && Text(Child(Child(written["load_balancing"], "selection_policy"), "policy")) is { } policy && !Shareable.Contains(policy))
             throw new FormatException($"its policy {policy} does not know shares; {string.Join(", ", Shareable)} do");
 
         written["upstreams"] = Upstreams(backend, ready);
-        var others = (written["handle_response"]?.AsArray() ?? []).Where(r => !IsParking(r, backend)).Select(r => r!.DeepClone()).ToList();
+        var others = (written["handle_response"] as JsonArray ?? []).Where(r => !IsParking(r, backend)).Select(r => r?.DeepClone()).ToList();
         var parked = new[] { MemberState.Draining, MemberState.Maintenance }
             .Where(state => table.Members.Any(m => m.State == state))
             .Select(JsonNode (state) => new JsonObject
@@ -122,14 +122,17 @@ internal static class CaddyHandler
     private static IEnumerable<JsonObject> ParkedHandlers(JsonObject handler, MemberName backend)
         => (handler["handle_response"] as JsonArray ?? [])
             .Where(r => IsParking(r, backend))
-            .SelectMany(r => r!["routes"]!.AsArray())
-            .SelectMany(r => (r?["handle"] as JsonArray ?? []).OfType<JsonObject>());
+            .SelectMany(r => Child(r, "routes") as JsonArray ?? [])
+            .SelectMany(r => (Child(r, "handle") as JsonArray ?? []).OfType<JsonObject>());
 
     private static bool IsParking(JsonNode? response, MemberName backend)
-        => response?["routes"] is JsonArray routes
-            && routes.Any(r => Text((r?["handle"] as JsonArray)?.FirstOrDefault()?[Id])?.StartsWith($"decant/{backend}/", StringComparison.Ordinal) == true);
+        => Child(response, "routes") is JsonArray routes
+            && routes.Any(r => Text(Child((Child(r, "handle") as JsonArray)?.FirstOrDefault(), Id))?.StartsWith($"decant/{backend}/", StringComparison.Ordinal) == true);
 
     private static string ParkedId(MemberName backend, MemberState state) => $"decant/{backend}/{(state == MemberState.Draining ? "draining" : "maintenance")}";
+
+    /// <summary>What an object has under a key; null also for what is no object.</summary>
+    private static JsonNode? Child(JsonNode? node, string key) => (node as JsonObject)?[key];
 
     private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 

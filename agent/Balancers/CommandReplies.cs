@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
@@ -20,7 +21,7 @@ internal static class CommandReplies
     public static CommandBackends Backends(string json)
     {
         var read = Parse(json, CommandJson.Default.CommandBackends);
-        return read is { Version: not null, Backends: not null } ? read : throw new FormatException("it has no \"version\" or no \"backends\"");
+        return read is { Version: not null, Backends: not null } && read.Backends.TrueForAll(b => b is not null) ? read : throw new FormatException("it has no \"version\", or no list of names as \"backends\"");
     }
 
     private static Member ToMember(CommandMember? member)
@@ -29,6 +30,7 @@ internal static class CommandReplies
         if (!MemberName.TryParse(member.Name, out var name, out var reason)) throw new FormatException($"a member's name is none: {reason}");
         if (member.InFlight is not { } inFlight || inFlight < 0) throw new FormatException($"\"in_flight\" of {name} is not a number from 0");
         if (member.Weight is < 0 or > PutIn.FullWeight) throw new FormatException($"\"weight\" of {name} is not from 0 to {PutIn.FullWeight}");
+        if (member is { Answers: < 0 } or { Errors: < 0 } or { ResponseTimeMs: < 0 }) throw new FormatException($"a counter or a time of {name} is negative");
         return new Member
         {
             Name = name.Value,
@@ -39,7 +41,7 @@ internal static class CommandReplies
                 "draining" => MemberState.Draining,
                 "maintenance" => MemberState.Maintenance,
                 "down" => MemberState.Down,
-                _ => throw new FormatException($"\"state\" of {name} is \"{member.State}\": neither ready, draining, maintenance nor down"),
+                _ => throw new FormatException($"\"state\" of {name} is \"{Printable.Line(member.State ?? "")}\": neither ready, draining, maintenance nor down"),
             },
             Status = member.Status ?? member.State,
             Weight = member.Weight ?? PutIn.FullWeight,
@@ -59,7 +61,7 @@ internal static class CommandReplies
         }
         catch (JsonException exception)
         {
-            throw new FormatException($"it is not the JSON that is asked for: {exception.Message}", exception);
+            throw new FormatException($"it is not the JSON that is asked for: {Printable.Line(exception.Message)}", exception);
         }
     }
 }

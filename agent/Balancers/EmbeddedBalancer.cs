@@ -34,7 +34,7 @@ internal sealed class EmbeddedBalancer(BalancerName name, BalancerSettings.Embed
 
     /// <inheritdoc/>
     public async Task<Backend> ReadBackendAsync(MemberName backend, CancellationToken cancellation)
-        => ToBackend(await AskAsync(() => proxy.BackendAsync(backend, cancellation), patient: false, cancellation));
+        => Read(await AskAsync(() => proxy.BackendAsync(backend, cancellation), patient: false, cancellation));
 
     /// <inheritdoc/>
     public async Task<Drained> DrainAsync(MemberKey member, DrainOptions options, IOperationReport report, CancellationToken cancellation)
@@ -74,7 +74,7 @@ internal sealed class EmbeddedBalancer(BalancerName name, BalancerSettings.Embed
         var begun = time.GetTimestamp();
         var change = Change(into: move.Into, outOf: move.OutOf, deadline: deadline);
         var reply = await ChangeAsync(backend, change, report, $"{string.Join(", ", move.Into.Select(m => m.Member))} to be up", cancellation);
-        var status = string.Join(", ", ToBackend(reply.Backend).Members.Where(m => move.Into.Any(i => i.Member.Value == m.Name)).Select(m => m.Status).Distinct());
+        var status = string.Join(", ", Read(reply.Backend).Members.Where(m => move.Into.Any(i => i.Member.Value == m.Name)).Select(m => m.Status).Distinct());
         return new Undrained(reply.Unchanged ? TimeSpan.Zero : time.GetElapsedTime(begun), status, reply.Unchanged);
     }
 
@@ -138,8 +138,29 @@ internal sealed class EmbeddedBalancer(BalancerName name, BalancerSettings.Embed
             refusal.WhatNext).With("balancer", name.Value),
         refusal);
 
-    private static Backend ToBackend(BackendView view)
-        => new(view.Name, [.. view.Members.Select(ToMember)], MembersManaged: true, CountsAnswers: true);
+    private Backend Read(BackendView view)
+    {
+        try
+        {
+            return ToBackend(view);
+        }
+        catch (FormatException exception)
+        {
+            throw Unreachable(new EmbeddedProxyGoneException($"it answers what no embedded proxy of this version answers: {exception.Message}", "restart it, so that it is of the agent's version: systemctl restart decant-proxy", exception));
+        }
+    }
+
+    /// <summary>A backend as the proxy tells it.</summary>
+    /// <exception cref="FormatException">It is none.</exception>
+    internal static Backend ToBackend(BackendView view)
+        => view.Members.All(IsMember)
+            ? new(view.Name, [.. view.Members.Select(ToMember)], MembersManaged: true, CountsAnswers: true)
+            : throw new FormatException("a member is null, or has fewer than none of something");
+
+    private static bool IsMember(MemberView? view) => view is
+    {
+        InFlight: >= 0, LongLived: >= 0, Weight: >= 0, AverageMs: >= 0, Requests: >= 0, Answers: >= 0, Answers5xx: >= 0, ConnectionErrors: >= 0, AnswerErrors: >= 0,
+    };
 
     private static Member ToMember(MemberView view) => new()
     {

@@ -14,6 +14,9 @@ internal static class HaproxyReplies
     /// <summary>TIME_STATS_SAMPLES in HAProxy's include/haproxy/defaults.h.</summary>
     private const int ResponseTimeWindow = 512;
 
+    /// <summary>A weight is at most 256 (management guide, "set server … weight"), of a base weight of at least 1.</summary>
+    private const int MaxWeight = 25_600;
+
     private static readonly string[] Classes = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
 
     /// <summary>SRV_ADMF_FMAINT, IMAINT, RMAINT. (CMAINT only remembers that the configuration once said so.)</summary>
@@ -69,8 +72,8 @@ internal static class HaproxyReplies
             State = StateOf(status, state.Flags),
             Status = status,
             Weight = state.Weight,
-            Sessions = (int)Number(row, "scur", required: true),
-            Queued = (int)Number(row, "qcur", required: true),
+            Sessions = Count(row, "scur"),
+            Queued = Count(row, "qcur"),
             SessionsTotal = Number(row, "stot"),
             Responses5xx = Number(row, "hrsp_5xx"),
             ConnectionErrors = Number(row, "econ"),
@@ -115,7 +118,7 @@ internal static class HaproxyReplies
             if (Text(row, "be_name") != backend) continue;
             var (weight, initial) = (Number(row, "srv_uweight"), Number(row, "srv_iweight"));
             states[Text(row, "srv_name")] = new ServerState(
-                (int)Number(row, "srv_admin_state", required: true), initial == 0 ? 0 : (int)Math.Round(100.0 * weight / initial));
+                Count(row, "srv_admin_state"), initial == 0 ? 0 : (int)Math.Min(MaxWeight, Math.Round(100.0 * weight / initial)));
         }
 
         return header is not null && header.Contains("srv_admin_state") ? states : throw NotAnAnswer("show servers state", reply);
@@ -188,12 +191,15 @@ internal static class HaproxyReplies
 
     private static string Text(Dictionary<string, string> row, string column) => row.GetValueOrDefault(column, "");
 
-    private static long Number(Dictionary<string, string> row, string column, bool required = false)
-    {
-        var text = Text(row, column);
-        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= int.MaxValue * 1_000_000L) return number;
-        return required ? throw new FormatException($"{column} is \"{Shown(text)}\", not a number") : 0;
-    }
+    /// <summary>A counter; 0 where HAProxy says nothing, or no number that can be.</summary>
+    private static long Number(Dictionary<string, string> row, string column)
+        => long.TryParse(Text(row, column), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= int.MaxValue * 1_000_000L ? number : 0;
+
+    /// <summary>A number that there must be.</summary>
+    private static int Count(Dictionary<string, string> row, string column)
+        => int.TryParse(Text(row, column), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new FormatException($"{column} is \"{Shown(Text(row, column))}\", not a number");
 
     private static FormatException NotAnAnswer(string command, string reply)
         => new($"it does not answer \"{command}\" as HAProxy does: \"{Shown(reply)}\"");

@@ -35,7 +35,7 @@ internal sealed class NginxFiles(BalancerName balancer, string directory, TableT
         try
         {
             var upstream = NginxUpstream.Parse(File.ReadAllText(file));
-            return upstream.Name == backend.Value ? upstream : throw new FormatException($"has upstream {upstream.Name}, not {backend}");
+            return upstream.Name == backend.Value ? upstream : throw new FormatException($"has upstream {Errors.Printable.Line(upstream.Name)}, not {backend}");
         }
         catch (FileNotFoundException)
         {

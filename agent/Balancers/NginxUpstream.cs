@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Balancers;
@@ -132,7 +133,7 @@ internal sealed partial record NginxUpstream
 
     private static string DigestOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static FormatException Wrong(int line, string text, string whatNext) => new($"line {line + 1} cannot be read: \"{text.Trim()}\"; {whatNext}");
+    private static FormatException Wrong(int line, string text, string whatNext) => new($"line {line + 1} cannot be read: \"{Printable.Line(text.Trim())}\"; {whatNext}");
 
     [GeneratedRegex(@"^# decant-digest: ([0-9a-f]{64})\s*$")]
     private static partial Regex DigestLine();
@@ -149,7 +150,7 @@ internal sealed partial record NginxUpstream
     [GeneratedRegex(@"^\s*server\s[^#]*\sdown\s*;\s*# nobody\b")]
     private static partial Regex NobodyLine();
 
-    [GeneratedRegex(@"^member ([^\s:]\S*?)(?:: (draining|maintenance))?\s*$")]
+    [GeneratedRegex(@"^member (\S+?)(?:: (draining|maintenance))?\s*$")]
     private static partial Regex MemberComment();
 }
 

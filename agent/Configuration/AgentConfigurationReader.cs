@@ -1,5 +1,6 @@
 using Decant.Names;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace Decant.Agent.Configuration;
@@ -9,6 +10,7 @@ internal static class AgentConfigurationReader
 {
     private const long MaxBytes = 1 << 20;
     private const int MaxDepth = 20;
+    private const int MostProblems = 100;
 
     /// <summary>Reads the file.</summary>
     public static AgentConfigurationResult ReadFile(string path)
@@ -38,7 +40,7 @@ internal static class AgentConfigurationReader
     {
         var problems = new List<ConfigurationProblem>();
         var root = YamlSection.Root(Load(file, text.ReadToEnd(), problems), file, problems);
-        if (problems.Count > 0) return new AgentConfigurationResult(null, problems);
+        if (problems.Count > 0) return new AgentConfigurationResult(null, InOrder(problems));
 
         var defaults = new AgentConfiguration { File = file };
         var configuration = defaults with
@@ -63,7 +65,7 @@ internal static class AgentConfigurationReader
             root.Wrong("balancers", $"{asked} is asked by HAProxies, and they can ask nowhere: set agent_check.listen, for example 0.0.0.0:7421");
         root.RefuseOthers();
         return problems.Count > 0
-            ? new AgentConfigurationResult(null, [.. problems.OrderBy(p => p.Line).ThenBy(p => p.Column)])
+            ? new AgentConfigurationResult(null, InOrder(problems))
             : new AgentConfigurationResult(configuration, []);
     }
 
@@ -242,7 +244,7 @@ internal static class AgentConfigurationReader
         var parser = new Parser(new StringReader(text));
         try
         {
-            RefuseDepth(text);
+            RefuseWhatIsReadRecursively(text);
             var stream = new YamlStream();
             stream.Load(parser);
             if (stream.Documents.Count > 1) problems.Add(At(stream.Documents[1].RootNode.Start, "the file has more than one document; keep one"));
@@ -263,15 +265,26 @@ internal static class AgentConfigurationReader
         ConfigurationProblem At(Mark mark, string reason) => new(file, (int)mark.Line, (int)mark.Column, reason);
     }
 
-    /// <summary>The document model is read recursively: a few thousand brackets would end the process.</summary>
-    private static void RefuseDepth(string text)
+    /// <summary>
+    /// The document model is read, hashed and compared recursively: a few thousand brackets, or an alias within what it stands for, would end
+    /// the process, and aliases of aliases would keep it busy for ever.
+    /// </summary>
+    private static void RefuseWhatIsReadRecursively(string text)
     {
         var parser = new Parser(new StringReader(text));
         for (var depth = 0; parser.MoveNext();)
         {
             depth += parser.Current!.NestingIncrease;
+            if (parser.Current is AnchorAlias) throw new YamlException(parser.Current.Start, parser.Current.End, "there is an alias; write the value out");
             if (depth > MaxDepth) throw new YamlException(parser.Current.Start, parser.Current.End, $"nested deeper than {MaxDepth} levels");
         }
+    }
+
+    private static List<ConfigurationProblem> InOrder(List<ConfigurationProblem> problems)
+    {
+        var first = problems.OrderBy(p => p.Line).ThenBy(p => p.Column).Take(MostProblems).ToList();
+        var others = problems.Count - first.Count;
+        return others == 0 ? first : [.. first, first[^1] with { Reason = $"and {others} more problems; correct these first" }];
     }
 
     private static AgentConfigurationResult Failed(string path, string reason)

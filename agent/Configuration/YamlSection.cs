@@ -11,10 +11,11 @@ namespace Decant.Agent.Configuration;
 internal sealed class YamlSection
 {
     private readonly YamlMappingNode? mapping;
+    private readonly Dictionary<string, YamlScalarNode> keys = new(StringComparer.Ordinal);
     private readonly string path;
     private readonly string file;
     private readonly List<ConfigurationProblem> problems;
-    private readonly List<string> asked = [];
+    private readonly OrderedDictionary<string, bool> asked = new(StringComparer.Ordinal);
 
     private YamlSection(YamlNode? node, string path, string file, List<ConfigurationProblem> problems)
     {
@@ -22,6 +23,7 @@ internal sealed class YamlSection
         this.file = file;
         this.problems = problems;
         mapping = node as YamlMappingNode;
+        foreach (var key in mapping?.Children.Keys.OfType<YamlScalarNode>() ?? []) keys.TryAdd(key.Value ?? "", key);
         if (node is not null && mapping is null && !IsNothing(node))
             Wrong(node, $"{(path.Length == 0 ? "the file" : path)} must be a mapping of keys to values, not {Kind(node)}");
     }
@@ -30,7 +32,7 @@ internal sealed class YamlSection
     public static YamlSection Root(YamlNode? node, string file, List<ConfigurationProblem> problems) => new(node, "", file, problems);
 
     /// <summary>Keys as they are written, for mappings whose keys are names.</summary>
-    public IEnumerable<string> Keys => mapping is null ? [] : mapping.Children.Keys.OfType<YamlScalarNode>().Select(k => k.Value ?? "");
+    public IEnumerable<string> Keys => keys.Keys;
 
     /// <summary>A mapping below this one; an empty one when it is not there.</summary>
     public YamlSection Section(string key) => new(Find(key), PathOf(key), file, problems);
@@ -83,7 +85,7 @@ internal sealed class YamlSection
     public void Refuse(string key, string reason)
     {
         if (KeyNode(key) is null) return;
-        asked.Add(key);
+        asked[key] = true;
         Wrong(key, reason);
     }
 
@@ -97,9 +99,9 @@ internal sealed class YamlSection
             {
                 Wrong(key, $"{Kind(key)} cannot be a key here");
             }
-            else if (!asked.Contains(name))
+            else if (!asked.ContainsKey(name))
             {
-                var meant = Suggestion.For(name, asked) is { } word ? $"did you mean \"{word}\"?" : $"known keys here: {string.Join(", ", asked.Distinct())}";
+                var meant = Suggestion.For(name, asked.Keys) is { } word ? $"did you mean \"{word}\"?" : $"known keys here: {string.Join(", ", asked.Keys)}";
                 Wrong(key, $"unknown key \"{PathOf(name)}\"; {meant}");
             }
         }
@@ -107,11 +109,11 @@ internal sealed class YamlSection
 
     private YamlNode? Find(string key)
     {
-        if (!asked.Contains(key)) asked.Add(key);
+        asked[key] = true;
         return mapping is not null && KeyNode(key) is { } found ? mapping.Children[found] : null;
     }
 
-    private YamlScalarNode? KeyNode(string key) => mapping?.Children.Keys.OfType<YamlScalarNode>().FirstOrDefault(k => k.Value == key);
+    private YamlScalarNode? KeyNode(string key) => keys.GetValueOrDefault(key);
 
     private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 

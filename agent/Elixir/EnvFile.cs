@@ -44,7 +44,8 @@ internal static class EnvFile
             var equals = line.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0 || !IsName(line[..equals])) throw Refused("ENV_FILE_INVALID", $"{path}:{i + 1}: not of the form NAME=VALUE");
             var value = Unquote(line[(equals + 1)..])
-                ?? throw Refused("ENV_FILE_INVALID", $"{path}:{i + 1}: the value of {line[..equals]} has a quote that does not end, or text behind it");
+                ?? throw Refused("ENV_FILE_INVALID", $"{path}:{i + 1}: the value of {Printable.Line(line[..equals], 80)} has a quote that does not end, or text behind it");
+            if (value.Contains('\0', StringComparison.Ordinal)) throw Refused("ENV_FILE_INVALID", $"{path}:{i + 1}: the value of {Printable.Line(line[..equals], 80)} has a NUL in it, which no process can have");
             values[line[..equals]] = value;
         }
 

@@ -15,6 +15,10 @@ namespace Decant.Agent.Elixir;
 internal sealed partial class Epmd(AgentConfiguration configuration, AppDirectories directories, TimeProvider time, ILogger<Epmd> logger)
 {
     private const byte NamesRequest = 110;
+
+    /// <summary>A few thousand nodes.</summary>
+    private const int MaxReply = 256 << 10;
+
     private static readonly TimeSpan Answer = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
@@ -67,9 +71,11 @@ internal sealed partial class Epmd(AgentConfiguration configuration, AppDirector
             BinaryPrimitives.WriteUInt16BigEndian(request, 1);
             request[2] = NamesRequest;
             await stream.WriteAsync(request, limit.Token);
-            using var reply = new MemoryStream();
-            await stream.CopyToAsync(reply, limit.Token);
-            return Encoding.UTF8.GetString(reply.ToArray().AsSpan(Math.Min(4, (int)reply.Length)))
+            var reply = new byte[MaxReply];
+            // It may be anybody who listens there.
+            var length = await stream.ReadAtLeastAsync(reply, reply.Length, throwOnEndOfStream: false, limit.Token);
+            if (length == reply.Length) return null;
+            return Encoding.UTF8.GetString(reply.AsSpan(Math.Min(4, length), Math.Max(0, length - 4)))
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => line.Split(' '))
                 .Where(words => words is ["name", _, ..])

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Decant.Errors;
 
 namespace Decant.Agent.Elixir;
 
@@ -32,12 +33,12 @@ internal sealed record NodeName
         value = null;
         var parts = (text ?? "").Split('@');
         reason = parts.Length != 2 || parts[0].Length == 0 || parts[1].Length == 0
-                ? $"node \"{text}\" is not of the form name@host"
+                ? $"node \"{Printable.Line(text ?? "")}\" is not of the form name@host"
             : text!.Length > 255 ? "node name is longer than 255 characters"
             : !parts[0].All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-')
-                ? $"node \"{text}\": the part before '@' may have letters, digits, '_' and '-' only"
+                ? $"node \"{Printable.Line(text)}\": the part before '@' may have letters, digits, '_' and '-' only"
             : !parts[1].All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or ':' or '_')
-                ? $"node \"{text}\": the part behind '@' is not a host name or an address"
+                ? $"node \"{Printable.Line(text)}\": the part behind '@' is not a host name or an address"
             : null;
         if (reason is null) value = new NodeName(parts[0], parts[1]);
         return reason is null;

@@ -20,6 +20,8 @@ internal static class AgentLogging
             // What ASP.NET Core says of every call is chatter here: operations log themselves.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Grpc", LogEventLevel.Warning)
+            // All that is left to it are messages that cannot be read, and those UnreadableMessages tells.
+            .MinimumLevel.Override("Grpc.AspNetCore.Server.ServerCallHandler", LogEventLevel.Fatal)
             // A start that fails is told in one sentence, by Program.
             .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal);
         return settings.Format == LogFormat.Json

@@ -12,7 +12,6 @@ namespace Decant.Agent.Proxy;
 /// </summary>
 internal sealed class ProxyAdmin(ProxyBackends backends, ProxyChanges changes, LongLivedClosing closing) : IDisposable
 {
-    private static readonly TimeSpan MaxDeadline = TimeSpan.FromDays(1);
     private readonly CancellationTokenSource stop = new();
 
     /// <summary>Ends the streams.</summary>
@@ -62,15 +61,7 @@ internal sealed class ProxyAdmin(ProxyBackends backends, ProxyChanges changes, L
 
     private async Task ChangeAsync(HttpContext context, MemberName name)
     {
-        var request = await ReadAsync(context, ProxyJson.Default.ChangeRequest);
-        var change = new ProxyChange(
-            [.. request.Into.Select(m => new PutIn(
-                MemberName.Parse(m.Member), m.Address is null ? null : MemberAddress.Parse(m.Address), Math.Clamp(m.Weight, 1, PutIn.FullWeight)))],
-            [.. request.OutOf.Select(MemberName.Parse)],
-            [.. request.Maintenance.Select(MemberName.Parse)],
-            [.. request.Remove.Select(MemberName.Parse)],
-            request.MinOthersUp,
-            TimeSpan.FromMilliseconds(Math.Clamp(request.DeadlineMs, 0, MaxDeadline.TotalMilliseconds)));
+        var change = (await ReadAsync(context, ProxyJson.Default.ChangeRequest)).ToChange();
         var changed = await changes.ApplyAsync(name, change, context.RequestAborted);
         await WriteAsync(context, new ChangeReply(!changed, View(name)), ProxyJson.Default.ChangeReply);
     }
@@ -106,7 +97,7 @@ internal sealed class ProxyAdmin(ProxyBackends backends, ProxyChanges changes, L
             if (member.Wanted == MemberState.Ready)
                 throw new ProxyRefusalException("MEMBER_IN_ROTATION", $"{name}/{memberName} is in rotation: its connections are not closed", "drain it first");
             // Not awaited: it goes on although the agent restarts meanwhile.
-            _ = closing.CloseAsync(member, TimeSpan.FromMilliseconds(Math.Clamp(request.SpreadMs, 0, MaxDeadline.TotalMilliseconds)), stop.Token);
+            _ = closing.CloseAsync(member, TimeSpan.FromMilliseconds(Math.Clamp(request.SpreadMs, 0, ChangeRequest.MaxDeadline.TotalMilliseconds)), stop.Token);
         }
 
         await WriteAsync(context, View(name), ProxyJson.Default.BackendView);

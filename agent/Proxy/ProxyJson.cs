@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Decant.Agent.Balancers;
+using Decant.Names;
 
 namespace Decant.Agent.Proxy;
 
@@ -88,7 +89,22 @@ internal sealed record ChangeRequest(
     IReadOnlyList<string> Maintenance,
     IReadOnlyList<string> Remove,
     int MinOthersUp,
-    long DeadlineMs);
+    long DeadlineMs)
+{
+    /// <summary>Nobody waits for longer.</summary>
+    public static readonly TimeSpan MaxDeadline = TimeSpan.FromDays(1);
+
+    /// <summary>The change that is asked for.</summary>
+    /// <exception cref="FormatException">There is none such.</exception>
+    public ProxyChange ToChange() => new(
+        [.. Into.Select(m => m is null ? throw new FormatException("a member is null") : new PutIn(
+            MemberName.Parse(m.Member), m.Address is null ? null : MemberAddress.Parse(m.Address), Math.Clamp(m.Weight, 1, PutIn.FullWeight)))],
+        [.. OutOf.Select(MemberName.Parse)],
+        [.. Maintenance.Select(MemberName.Parse)],
+        [.. Remove.Select(MemberName.Parse)],
+        MinOthersUp >= 0 ? MinOthersUp : throw new FormatException("min_others_up is negative"),
+        TimeSpan.FromMilliseconds(Math.Clamp(DeadlineMs, 0, MaxDeadline.TotalMilliseconds)));
+}
 
 /// <summary>A member that is put in.</summary>
 internal sealed record ChangeInto(string Member, string? Address, int Weight);

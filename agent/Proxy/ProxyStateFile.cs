@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Decant.Agent.Balancers;
 using Decant.Agent.Releases;
+using Decant.Errors;
 using Decant.Names;
 
 namespace Decant.Agent.Proxy;
@@ -42,19 +43,30 @@ internal sealed class ProxyStateFile(string path)
         {
             using var stream = File.OpenRead(path);
             var state = JsonSerializer.Deserialize(stream, ProxyJson.Default.StateDocument) ?? throw new FormatException("it is empty");
-            return [.. state.Backends.Select(b => new SavedBackend(MemberName.Parse(b.Name), [.. b.Members.Select(FromDocument)]))];
+            return Once([.. state.Backends.Select(FromDocument)], b => b.Name);
         }
         catch (Exception exception) when (exception is JsonException or FormatException)
         {
-            throw new InvalidDataException($"{path} is not what the proxy writes: {exception.Message}; move it away to begin without members", exception);
+            throw new InvalidDataException($"{path} is not what the proxy writes: {Printable.Line(exception.Message)}; move it away to begin without members", exception);
         }
     }
 
     private static StateMember ToDocument(WantedMember member)
         => new(member.Name.Value, member.Address.ToString(), member.Weight, ProxyJson.Word(member.State));
 
-    private static WantedMember FromDocument(StateMember member)
-        => new(MemberName.Parse(member.Name), MemberAddress.Parse(member.Address), Math.Clamp(member.Weight, 1, PutIn.FullWeight), ProxyJson.State(member.State));
+    private static SavedBackend FromDocument(StateBackend? backend) => backend is null
+        ? throw new FormatException("a backend is null")
+        : new SavedBackend(MemberName.Parse(backend.Name), Once([.. backend.Members.Select(FromDocument)], m => m.Name));
+
+    private static List<T> Once<T>(List<T> all, Func<T, MemberName> name)
+        => all.GroupBy(name).FirstOrDefault(g => g.Count() > 1) is { } twice ? throw new FormatException($"{twice.Key} is there twice") : all;
+
+    private static WantedMember FromDocument(StateMember? member) => member is null
+        ? throw new FormatException("a member is null")
+        : new WantedMember(MemberName.Parse(member.Name), MemberAddress.Parse(member.Address), Math.Clamp(member.Weight, 1, PutIn.FullWeight), Wanted(member.State));
+
+    private static MemberState Wanted(string word)
+        => ProxyJson.State(word) is var state and not MemberState.Down ? state : throw new FormatException("no member is wanted down");
 }
 
 /// <summary>A backend in the state file.</summary>

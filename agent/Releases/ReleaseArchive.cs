@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Decant.Agent.Configuration;
+using Decant.Archives;
 using Decant.Errors;
 
 namespace Decant.Agent.Releases;
@@ -35,7 +36,7 @@ internal static class ReleaseArchive
         try
         {
             var budget = new UnpackBudget(limits, file.Length, () => disk.Need(root, 0, "unpacking"));
-            var tar = new TarArchive(gzip, budget);
+            var tar = new TarArchive(gzip, count => budget.SpendBytes(count));
             var unpacked = new Unpacking(root, limits, budget, buffer).Run(tar, cancellation);
             CheckEnd(file, tar.Position);
             return unpacked;

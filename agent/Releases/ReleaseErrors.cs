@@ -117,11 +117,7 @@ internal static class ReleaseErrors
         or "WRONG_ARCHITECTURE";
 
     /// <summary>A name from an archive as it may be shown: without what would change the terminal, and not endless.</summary>
-    public static string Shown(string name)
-    {
-        var safe = string.Concat(name.Take(200).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c));
-        return name.Length > 200 ? safe + "…" : safe;
-    }
+    public static string Shown(string name) => Printable.Line(name);
 
     private static OperatorException Refused(StatusCode code, string reason, string what, string next, Exception? cause = null)
         => new(new OperatorError(code, reason, what, next), cause);

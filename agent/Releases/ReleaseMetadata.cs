@@ -48,6 +48,9 @@ internal sealed record ReleaseMetadata(
             var id = new ReleaseId(ReleaseVersion.Parse(data.Version), Sha256Digest.Parse(data.Digest));
             if (id.ToString() != Path.GetFileName(root)) return (null, $"it is {id} by its {FileName}");
             var app = AppName.Parse(data.App);
+            // It becomes part of the path of a program that is run.
+            ReleaseVersion.Parse(data.ErtsVersion);
+            if (data.UnpackedBytes < 0 || data.Entries < 0) return (null, "its size is negative");
             return (new StagedRelease(app, id, root, data.ErtsVersion, data.IncludesErts, data.UnpackedBytes, data.Entries, data.StagedAt), "");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException or FormatException)

@@ -160,7 +160,7 @@ internal sealed class AgentDatabase : IDisposable
         DatabaseLog? log = null;
         try
         {
-            log = new DatabaseLog(paths.Log, file.LogEmptied);
+            log = new DatabaseLog(paths, file.LogEmptied);
             return (OpenEngine(file, log), file, log);
         }
         catch

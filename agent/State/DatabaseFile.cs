@@ -7,6 +7,10 @@ internal sealed class DatabaseFile : Stream
 {
     private const int PageSize = PageSums.PageSize;
 
+    // LiteDB's BasePage: a page begins with its number; further on is the transaction that wrote it, and whether it is that one's last.
+    private const int TransactionAt = 14;
+    private const int ConfirmedAt = 18;
+
     private readonly FileStream file;
     private readonly PageSums sums;
     private readonly byte[] page = new byte[PageSize];
@@ -18,12 +22,12 @@ internal sealed class DatabaseFile : Stream
     /// <exception cref="DatabaseDamagedException">The file of the sums is none.</exception>
     public DatabaseFile(DatabasePaths paths)
     {
-        inLog = PagesOf(paths.Log);
+        inLog = PagesOf(paths);
         file = PrivateFile.Open(paths.Database);
         try
         {
             sums = new PageSums(paths.Sums);
-            if (sums.Count == 0 && Length > 0) SumUp();
+            if (sums.IsNew && Length > 0) SumUp();
         }
         catch
         {
@@ -48,20 +52,26 @@ internal sealed class DatabaseFile : Stream
     /// <inheritdoc/>
     public override long Position { get; set; }
 
-    /// <summary>The numbers of the pages in a log; none when there is no log.</summary>
-    public static HashSet<int> PagesOf(string log)
+    /// <summary>
+    /// The numbers of the pages that a log has and LiteDB takes from it; none when there is no log. A log that is not sound to its end was being
+    /// written, and nothing of it is in the database yet.
+    /// </summary>
+    public static HashSet<int> PagesOf(DatabasePaths paths)
     {
-        var pages = new HashSet<int>();
-        if (!File.Exists(log)) return pages;
-        using var opened = File.OpenHandle(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        var number = new byte[sizeof(uint)];
-        for (long at = 0; at + PageSize <= RandomAccess.GetLength(opened); at += PageSize)
+        var pages = new List<(int Number, uint Transaction)>();
+        var confirmed = new HashSet<uint>();
+        if (!File.Exists(paths.Log) || LogSums.CountSound(paths) is var sound && sound < new FileInfo(paths.Log).Length / PageSize) return [];
+        using var opened = File.OpenHandle(paths.Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var head = new byte[ConfirmedAt + 1];
+        for (long page = 0; page < sound; page++)
         {
-            // A page begins with its number.
-            if (RandomAccess.Read(opened, number, at) == number.Length) pages.Add((int)BinaryPrimitives.ReadUInt32LittleEndian(number));
+            if (RandomAccess.Read(opened, head, page * PageSize) < head.Length) break;
+            var transaction = BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(TransactionAt));
+            pages.Add(((int)BinaryPrimitives.ReadUInt32LittleEndian(head), transaction));
+            if (head[ConfirmedAt] != 0) confirmed.Add(transaction);
         }
 
-        return pages;
+        return [.. pages.Where(p => confirmed.Contains(p.Transaction)).Select(p => p.Number)];
     }
 
     /// <summary>The log is empty: every page is where it belongs, with its sum.</summary>

@@ -70,7 +70,7 @@ internal static class DatabaseInspection
     {
         var header = Header(paths);
         // The log has it again when a crash cut it off.
-        if (DatabaseFile.PagesOf(paths.Log).Contains(0)) return;
+        if (DatabaseFile.PagesOf(paths).Contains(0)) return;
         if (header.Length < PageSums.PageSize) throw new DatabaseDamagedException($"{paths.Database} has {header.Length} bytes, which is less than a page");
         if (!IsLiteDb(header) || header[LayoutAt] != Layout) throw new DatabaseDamagedException($"{paths.Database} is no database of LiteDB");
         var hasSums = File.Exists(paths.Sums) && new FileInfo(paths.Sums).Length > 0;

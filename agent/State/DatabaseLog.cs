@@ -5,11 +5,12 @@ namespace Decant.Agent.State;
 /// for it may wait for ever. So an error is kept here, and met by the next one that reads the log or shortens it: the checkpoint that follows
 /// each write, in the thread that asked for it.
 /// </summary>
-/// <param name="path">Of the file.</param>
+/// <param name="paths">Of the file, and of its sums.</param>
 /// <param name="emptied">Told when a checkpoint has emptied it.</param>
-internal sealed class DatabaseLog(string path, Action emptied) : Stream
+internal sealed class DatabaseLog(DatabasePaths paths, Action emptied) : Stream
 {
-    private readonly FileStream file = new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+    private readonly FileStream file = OpenSound(paths);
+    private readonly LogSums sums = new(paths);
     private IOException? failure;
 
     /// <inheritdoc/>
@@ -32,10 +33,18 @@ internal sealed class DatabaseLog(string path, Action emptied) : Stream
     }
 
     /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => Keep(() => file.Write(buffer, offset, count));
+    public override void Write(byte[] buffer, int offset, int count) => Keep(() =>
+    {
+        sums.Set(file.Position, buffer.AsSpan(offset, count));
+        file.Write(buffer, offset, count);
+    });
 
     /// <summary>To the disk.</summary>
-    public override void Flush() => Keep(() => file.Flush(flushToDisk: true));
+    public override void Flush() => Keep(() =>
+    {
+        sums.Flush();
+        file.Flush(flushToDisk: true);
+    });
 
     /// <inheritdoc/>
     public override int Read(byte[] buffer, int offset, int count)
@@ -49,6 +58,7 @@ internal sealed class DatabaseLog(string path, Action emptied) : Stream
     {
         Meet();
         file.SetLength(value);
+        sums.Cut(value);
         if (value == 0) emptied();
     }
 
@@ -58,8 +68,22 @@ internal sealed class DatabaseLog(string path, Action emptied) : Stream
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing) file.Dispose();
+        if (disposing)
+        {
+            sums.Dispose();
+            file.Dispose();
+        }
+
         base.Dispose(disposing);
+    }
+
+    /// <summary>Without what a crash has left half written.</summary>
+    private static FileStream OpenSound(DatabasePaths paths)
+    {
+        var sound = (long)LogSums.CountSound(paths) * PageSums.PageSize;
+        var file = new FileStream(paths.Log, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        if (file.Length > sound) file.SetLength(sound);
+        return file;
     }
 
     private void Keep(Action write)

@@ -10,8 +10,11 @@ internal sealed record DatabasePaths(string Database)
     /// <summary>A checksum for each page of the database.</summary>
     public string Sums => Beside($"{Path.GetFileNameWithoutExtension(Database)}.sums");
 
+    /// <summary>A checksum for each page of the log.</summary>
+    public string LogSums => Beside($"{Path.GetFileNameWithoutExtension(Database)}-log.sums");
+
     /// <summary>All of them, the database last: with its rename the others are in place.</summary>
-    public IReadOnlyList<string> All => [Log, Sums, Database];
+    public IReadOnlyList<string> All => [LogSums, Log, Sums, Database];
 
     /// <summary>The directory that they are in.</summary>
     public string Directory => Path.GetDirectoryName(Database)!;

@@ -30,7 +30,8 @@ internal sealed class PageSums : IDisposable
         file = PrivateFile.Open(path);
         try
         {
-            if (file.Length > 0) Read(path);
+            IsNew = file.Length == 0;
+            if (!IsNew) Read(path);
         }
         catch
         {
@@ -38,6 +39,9 @@ internal sealed class PageSums : IDisposable
             throw;
         }
     }
+
+    /// <summary>There was no such file yet.</summary>
+    public bool IsNew { get; }
 
     /// <summary>Pages that have a sum.</summary>
     public int Count => sums.Count;
@@ -105,7 +109,8 @@ internal sealed class PageSums : IDisposable
 
     private static long PositionOf(int page) => Magic.Length + ((long)page * SumSize);
 
-    private static ulong Of(ReadOnlySpan<byte> content)
+    /// <summary>The sum of a page; never 0.</summary>
+    internal static ulong Of(ReadOnlySpan<byte> content)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(content, hash);

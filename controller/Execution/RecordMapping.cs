@@ -59,10 +59,10 @@ internal static class RecordMapping
         message.ArchivePath.Length == 0 ? null : message.ArchivePath,
         message.Plan,
         ToStatus(message.State),
-        (int)message.Attempt,
+        Whole(message.Attempt),
         message.RollingBack,
-        message.StartedAt.ToDateTimeOffset(),
-        message.EndedAt?.ToDateTimeOffset(),
+        ToTime(message.StartedAt) ?? throw new FormatException("it does not say when it began"),
+        ToTime(message.EndedAt),
         message.Message,
         message.WhatNext,
         ToHolder(message.Controller ?? new V1.DeploymentController()),
@@ -70,7 +70,7 @@ internal static class RecordMapping
         message.IsLimited ? [.. message.Only.Select(HostName.Parse)] : null,
         message.Canary is { } canary ? new CanaryProgress([.. canary.Hosts.Select(HostName.Parse)], canary.Promoted) : null,
         ToRelease(message.DownFrom),
-        (int)message.Revision);
+        Whole(message.Revision));
 
     /// <summary>A step that is about to begin, for the agent that does it.</summary>
     /// <param name="step">The step as journaled.</param>
@@ -100,15 +100,15 @@ internal static class RecordMapping
             step.Verb,
             step.Description,
             OperationId.Parse(reference.Id),
-            (int)step.Attempt,
+            Whole(step.Attempt),
             step.IsRollback,
             [.. step.Hosts.Select(HostName.Parse)],
             [.. step.TakesOut.Select(ToSeat)],
             [.. step.PutsIn.Select(ToSeat)],
-            operation.StartedAt.ToDateTimeOffset(),
-            operation.EndedAt?.ToDateTimeOffset(),
+            ToTime(operation.StartedAt) ?? throw new FormatException("it does not say when it began"),
+            ToTime(operation.EndedAt),
             ToEnd(operation));
-        return (record, (int)step.Order);
+        return (record, Whole(step.Order));
     }
 
     private static StepEnd? ToEnd(V1.Operation operation) => operation.State switch
@@ -116,9 +116,26 @@ internal static class RecordMapping
         V1.OperationState.Running => null,
         V1.OperationState.Succeeded => new StepEnd(StepState.Succeeded, StepDetail.Of(operation.Result), operation.Result?.Unchanged ?? false, null, []),
         // Cut off in the middle: nobody knows how far it got.
-        V1.OperationState.Cancelled or V1.OperationState.Interrupted => new StepEnd(StepState.Unknown, "", false, OperatorError.FromStatus(operation.Error), []),
-        _ => new StepEnd(StepState.Failed, "", false, OperatorError.FromStatus(operation.Error), []),
+        V1.OperationState.Cancelled or V1.OperationState.Interrupted => new StepEnd(StepState.Unknown, "", false, ToError(operation), []),
+        _ => new StepEnd(StepState.Failed, "", false, ToError(operation), []),
     };
+
+    private static OperatorError ToError(V1.Operation operation)
+        => operation.Error is { } error ? OperatorError.FromStatus(error) : throw new FormatException($"it is {operation.State} and does not say why");
+
+    private static DateTimeOffset? ToTime(Timestamp? time)
+    {
+        try
+        {
+            return time?.ToDateTimeOffset();
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new FormatException($"{time!.Seconds} s is no time", exception);
+        }
+    }
+
+    private static int Whole(uint number) => number <= int.MaxValue ? (int)number : throw new FormatException($"{number} is out of range");
 
     private static V1.HostCutover ToMessage(PlannedCutover cutover) => new()
     {
@@ -134,7 +151,7 @@ internal static class RecordMapping
         ToRelease(cutover.From),
         ToRelease(cutover.To),
         cutover.Spec is not { } spec ? null : new SlotSettings(
-            SlotName.Parse(cutover.Slot), (int)spec.Port, spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution));
+            SlotName.Parse(cutover.Slot), Whole(spec.Port), spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution));
 
     private static V1.MemberPlace ToMessage(MemberSeat seat) => new() { Balancer = seat.Balancer.Value, Host = seat.Host.Value, Slot = seat.Slot.Value };
 

@@ -12,7 +12,7 @@ internal static class AgentErrors
     /// </summary>
     public static bool IsUnknown(RpcException exception, OperatorError error)
     {
-        if (exception.GetRpcStatus() is not null)
+        if (OperatorError.StatusOf(exception) is not null)
             return error.Reason is "AGENT_STOPPING" or "UPLOAD_IN_PROGRESS" or "OFFSET_MISMATCH";
         return exception.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown
             or StatusCode.Cancelled or StatusCode.DeadlineExceeded or StatusCode.Aborted;
@@ -22,7 +22,7 @@ internal static class AgentErrors
     public static OperatorError Of(RpcException exception, AgentAddress agent)
     {
         var error = OperatorError.FromRpc(exception);
-        if (exception.GetRpcStatus() is not null) return error;
+        if (OperatorError.StatusOf(exception) is not null) return error;
         return error with
         {
             Code = IsUnknown(exception, error) ? StatusCode.Unavailable : error.Code,

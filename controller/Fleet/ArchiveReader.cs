@@ -1,6 +1,7 @@
-using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
+using System.Text;
+using Decant.Archives;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -13,6 +14,9 @@ internal static class ArchiveReader
     private const string StartErlData = "releases/start_erl.data";
     private const int LongestStartErlData = 4096;
 
+    /// <summary>A release has a handful.</summary>
+    private const int MostNames = 1000;
+
     /// <summary>Reads the archive.</summary>
     /// <exception cref="OperatorException">ARCHIVE_NOT_FOUND, ARCHIVE_CORRUPT or NOT_A_RELEASE.</exception>
     public static async Task<ArchiveFile> ReadAsync(string path, CancellationToken cancellation)
@@ -21,14 +25,14 @@ internal static class ArchiveReader
         await using var file = Open(path);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await using var hashed = new HashingStream(file, hash);
-        var contents = await LookIntoAsync(path, hashed, cancellation);
+        var contents = await Task.Run(() => LookInto(path, hashed, cancellation), cancellation);
         // What stands behind the end of the tar (padding) belongs to the digest as well.
         await hashed.CopyToAsync(Stream.Null, cancellation);
         var digest = Sha256Digest.FromHash(hash.GetHashAndReset());
 
         if (contents.StartErl is not { } startErl) throw Refused(path, $"it has no {StartErlData}");
         var words = startErl.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-        if (words.Length != 2 || !ReleaseVersion.TryParse(words[1], out var version, out _))
+        if (words.Length != 2 || !ReleaseVersion.TryParse(words[0], out _, out _) || !ReleaseVersion.TryParse(words[1], out var version, out _))
             throw Refused(path, $"its {StartErlData} is not \"<erts version> <release version>\"");
         return new ArchiveFile(
             path, file.Length, NameOf(path, contents), new ReleaseId(version, digest), words[0], contents.IncludesErts);
@@ -52,7 +56,8 @@ internal static class ArchiveReader
         }
     }
 
-    private static async Task<Contents> LookIntoAsync(string path, Stream archive, CancellationToken cancellation)
+    /// <summary>Read as strictly as the agents do, which would refuse what is not.</summary>
+    private static Contents LookInto(string path, Stream archive, CancellationToken cancellation)
     {
         string? startErl = null;
         var includesErts = false;
@@ -60,20 +65,22 @@ internal static class ArchiveReader
         var resources = new SortedSet<string>(StringComparer.Ordinal);
         try
         {
-            await using var unzipped = new GZipStream(archive, CompressionMode.Decompress, leaveOpen: true);
-            await using var tar = new TarReader(unzipped, leaveOpen: true);
-            while (await tar.GetNextEntryAsync(copyData: false, cancellation) is { } entry)
+            using var unzipped = new GZipStream(archive, CompressionMode.Decompress, leaveOpen: true);
+            // Whatever it unpacks to is passed over in no more memory than this, for as long as the operator waits.
+            var tar = new TarArchive(unzipped, _ => cancellation.ThrowIfCancellationRequested());
+            while (tar.Next() is { } entry)
             {
                 var name = entry.Name.StartsWith("./", StringComparison.Ordinal) ? entry.Name[2..] : entry.Name;
-                if (name == StartErlData) startErl = await TextAsync(entry, cancellation);
+                if (name == StartErlData) startErl = Text(tar, entry);
                 includesErts |= name.StartsWith("erts-", StringComparison.Ordinal);
                 if (name.StartsWith("releases/", StringComparison.Ordinal) && name.EndsWith(".rel", StringComparison.Ordinal))
                     resources.Add(System.IO.Path.GetFileNameWithoutExtension(name));
-                if (name.StartsWith("bin/", StringComparison.Ordinal) && name.IndexOf('/', 4) < 0 && name.Length > 4 && IsScript(entry))
+                if (name.StartsWith("bin/", StringComparison.Ordinal) && name.IndexOf('/', 4) < 0 && name.Length > 4 && IsScript(entry) && !name.Any(char.IsControl))
                     scripts.Add(name[4..]);
+                if (scripts.Count > MostNames || resources.Count > MostNames) throw Refused(path, $"it has more than {MostNames} programs or .rel files");
             }
         }
-        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException)
+        catch (InvalidDataException exception)
         {
             throw new OperatorException(
                 new OperatorError(StatusCode.InvalidArgument, "ARCHIVE_CORRUPT", $"{path} is not a whole .tar.gz: {exception.Message}", "build or copy it again"),
@@ -83,16 +90,17 @@ internal static class ArchiveReader
         return new Contents(startErl, includesErts, scripts, resources);
     }
 
-    private static async Task<string> TextAsync(TarEntry entry, CancellationToken cancellation)
+    private static string Text(TarArchive tar, TarHeader entry)
     {
-        if (entry.DataStream is null || entry.Length > LongestStartErlData) return "";
-        using var reader = new StreamReader(entry.DataStream, leaveOpen: true);
-        return await reader.ReadToEndAsync(cancellation);
+        if (entry.Size > LongestStartErlData) return "";
+        var text = new byte[entry.Size];
+        tar.Read(text);
+        return Encoding.UTF8.GetString(text);
     }
 
-    private static bool IsScript(TarEntry entry)
-        => entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile
-            && entry.Mode.HasFlag(UnixFileMode.UserExecute)
+    private static bool IsScript(TarHeader entry)
+        => entry.Type == '0'
+            && ((UnixFileMode)entry.Mode).HasFlag(UnixFileMode.UserExecute)
             && !entry.Name.EndsWith(".bat", StringComparison.Ordinal);
 
     /// <summary>
@@ -107,7 +115,7 @@ internal static class ArchiveReader
         {
             1 => named[0],
             0 => throw Refused(path, "it has no executable bin/<name>"),
-            _ => throw Refused(path, $"none of its executables in bin ({string.Join(", ", named)}) is alone in having a releases/<version>/<name>.rel"),
+            _ => throw Refused(path, $"none of its executables in bin ({Printable.Line(string.Join(", ", named))}) is alone in having a releases/<version>/<name>.rel"),
         };
     }
 

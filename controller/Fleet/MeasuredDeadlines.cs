@@ -1,4 +1,5 @@
 using System.Globalization;
+using Decant.Errors;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
@@ -90,7 +91,7 @@ internal sealed class MeasuredDeadlines(TimeProvider time, TimeSpan answer) : In
         }
 
         private bool IsOver(RpcException exception)
-            => exception.GetRpcStatus() is null && !caller.IsCancellationRequested
+            => OperatorError.StatusOf(exception) is null && !caller.IsCancellationRequested
                 && (exception.StatusCode == StatusCode.DeadlineExceeded || (exception.StatusCode == StatusCode.Cancelled && passed.IsCancellationRequested));
     }
 

@@ -2,10 +2,11 @@ using Decant.Controller.Manifest;
 using Decant.Controller.Planning;
 using Decant.Names;
 using Decant.V1;
+using Google.Protobuf.WellKnownTypes;
 
 namespace Decant.Controller.Fleet;
 
-/// <summary>What agents answer, as the planner sees it.</summary>
+/// <summary>What agents answer, as the planner sees it. Whatever they answer: what makes no sense is left out, or is the nearest that does.</summary>
 internal static class StatusMapping
 {
     /// <summary>A host's status.</summary>
@@ -18,7 +19,7 @@ internal static class StatusMapping
         return new HostObservation.Seen(staged.Select(r => ToRelease(r.Release_)).OfType<ReleaseId>().ToHashSet(), good, running)
         {
             ReadOnly = status.ReadOnly is { } readOnly ? new ReadOnlyAgent(readOnly.Reason, readOnly.WhatNext) : null,
-            Slots = [.. status.Instances.Where(i => i.App == app.Value).Select(ToSlot)],
+            Slots = [.. status.Instances.Where(i => i.App == app.Value).Select(ToSlot).OfType<SeenSlot>()],
         };
     }
 
@@ -42,18 +43,18 @@ internal static class StatusMapping
 
     private static RunningInstance? ToRunning(Instance instance)
     {
-        if (instance.State is InstanceState.Stopped or InstanceState.Unspecified || ToRelease(instance.Release) is not { } release) return null;
+        if (instance.State is InstanceState.Stopped or InstanceState.Unspecified || ToRelease(instance.Release) is not { } release || !SlotName.TryParse(instance.Slot, out var slot, out _)) return null;
         var spec = instance.Spec ?? new SlotSpec();
         return new RunningInstance(
             release,
             instance.State is InstanceState.Running,
             new SlotSettings(
-                SlotName.Parse(instance.Slot), (int)spec.Port, spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution),
+                slot, Whole(spec.Port), spec.Node, new Dictionary<string, string>(spec.Env), !spec.NoDistribution),
             Retiring: instance.RetireAt is not null);
     }
 
-    private static SeenSlot ToSlot(Instance instance) => new(
-        SlotName.Parse(instance.Slot),
+    private static SeenSlot? ToSlot(Instance instance) => !SlotName.TryParse(instance.Slot, out var slot, out _) ? null : new SeenSlot(
+        slot,
         instance.State switch
         {
             InstanceState.Starting => SlotState.Starting,
@@ -64,17 +65,34 @@ internal static class StatusMapping
             _ => SlotState.Stopped,
         },
         ToRelease(instance.Release),
-        instance.RetireAt?.ToDateTimeOffset(),
+        Time(instance.RetireAt),
         instance.LastExit is { HasExitCode: true } exit ? exit.ExitCode : null);
 
     private static ObservedMember ToObserved(Member member) => new(
         ToStanding(member.State),
         member.Address,
-        (int)member.Weight,
-        (long)member.ResponsesTotal,
-        (long)member.Responses5Xx,
-        member.ResponseTimeMs,
-        (int)member.ResponseTimeWindow);
+        Whole(member.Weight),
+        Whole(member.ResponsesTotal),
+        Whole(member.Responses5Xx),
+        member.ResponseTimeMs is >= 0 and <= double.MaxValue ? member.ResponseTimeMs : 0,
+        Whole(member.ResponseTimeWindow));
+
+    private static int Whole(uint number) => (int)Math.Min(number, int.MaxValue);
+
+    private static long Whole(ulong number) => (long)Math.Min(number, long.MaxValue);
+
+    /// <summary>A time; null when there is none, or it is none that a calendar has.</summary>
+    private static DateTimeOffset? Time(Timestamp? time)
+    {
+        try
+        {
+            return time?.ToDateTimeOffset();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     private static MemberStanding ToStanding(MemberState state) => state switch
     {

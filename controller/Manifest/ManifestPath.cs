@@ -1,3 +1,5 @@
+using Decant.Errors;
+
 namespace Decant.Controller.Manifest;
 
 /// <summary>Names a place in the document by its keys from the top: <c>hosts.web1.port</c>.</summary>
@@ -9,9 +11,5 @@ internal static class ManifestPath
     public static string Join(string path, string key) => path.Length == 0 ? Shown(key) : $"{path}.{Shown(key)}";
 
     /// <summary>A piece of the file, fit to be printed.</summary>
-    public static string Shown(string text)
-    {
-        var cut = text.Length <= LongestKey ? text : $"{text[..LongestKey]}…";
-        return string.Concat(cut.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c));
-    }
+    public static string Shown(string text) => Printable.Line(text, LongestKey);
 }

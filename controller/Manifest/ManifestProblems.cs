@@ -1,9 +1,12 @@
+using Decant.Errors;
+
 namespace Decant.Controller.Manifest;
 
 /// <summary>Collects what is wrong with a manifest; bounded, because a file of garbage has more errors than anybody reads.</summary>
 internal sealed class ManifestProblems
 {
     private const int Limit = 100;
+    private const int Longest = 1000;
 
     private readonly List<ManifestError> _errors = [];
     private int _beyondLimit;
@@ -14,7 +17,7 @@ internal sealed class ManifestProblems
     /// <summary>Adds one.</summary>
     public void Add(Place place, string path, string reason, string suggestion = "")
     {
-        if (_errors.Count < Limit) _errors.Add(new ManifestError(place.Line, place.Column, path, reason, suggestion));
+        if (_errors.Count < Limit) _errors.Add(new ManifestError(place.Line, place.Column, path, Printable.Line(reason, Longest), Printable.Line(suggestion, Longest)));
         else _beyondLimit++;
     }
 

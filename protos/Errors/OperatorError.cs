@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
@@ -65,17 +66,17 @@ public sealed record OperatorError(StatusCode Code, string Reason, string Messag
     public static OperatorError FromStatus(RpcStatus status)
     {
         ArgumentNullException.ThrowIfNull(status);
-        var info = status.GetDetail<ErrorInfo>();
-        var bad = status.GetDetail<BadRequest>();
-        var facts = info?.Metadata.Where(m => m.Key != WhatNextKey).ToDictionary(m => m.Key, m => m.Value);
+        var info = Detail<ErrorInfo>(status);
+        var bad = Detail<BadRequest>(status);
+        var facts = info?.Metadata.Where(m => m.Key != WhatNextKey).ToDictionary(m => Printable.Line(m.Key), m => Printable.Lines(m.Value));
         return new OperatorError(
             (StatusCode)status.Code,
-            info is { Reason.Length: > 0 } ? info.Reason : ((StatusCode)status.Code).ToString().ToUpperInvariant(),
-            status.Message,
-            info is not null && info.Metadata.TryGetValue(WhatNextKey, out var next) ? next : "")
+            info is { Reason.Length: > 0 } ? Printable.Line(info.Reason) : ((StatusCode)status.Code).ToString().ToUpperInvariant(),
+            Printable.Lines(status.Message),
+            info is not null && info.Metadata.TryGetValue(WhatNextKey, out var next) ? Printable.Lines(next) : "")
         {
             Facts = facts ?? [],
-            Fields = bad is null ? [] : [.. bad.FieldViolations.Select(v => new FieldError(v.Field, v.Description))],
+            Fields = bad is null ? [] : [.. bad.FieldViolations.Select(v => new FieldError(Printable.Line(v.Field), Printable.Lines(v.Description)))],
         };
     }
 
@@ -83,9 +84,37 @@ public sealed record OperatorError(StatusCode Code, string Reason, string Messag
     public static OperatorError FromRpc(RpcException exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
-        return exception.GetRpcStatus() is { } status
+        return StatusOf(exception) is { } status
             ? FromStatus(status)
-            : new OperatorError(exception.StatusCode, exception.StatusCode.ToString().ToUpperInvariant(), exception.Status.Detail);
+            : new OperatorError(exception.StatusCode, exception.StatusCode.ToString().ToUpperInvariant(), Printable.Lines(exception.Status.Detail));
+    }
+
+    /// <summary>The wire form that came with a failed call; null when none came, or what came is none: then it was no agent that answered.</summary>
+    public static RpcStatus? StatusOf(RpcException exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        try
+        {
+            return exception.GetRpcStatus();
+        }
+        catch (Exception garbage) when (garbage is InvalidProtocolBufferException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    // What cannot be read of the details is not told: the rest is.
+    private static T? Detail<T>(RpcStatus status)
+        where T : class, IMessage<T>, new()
+    {
+        try
+        {
+            return status.GetDetail<T>();
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
     }
 
     /// <summary>

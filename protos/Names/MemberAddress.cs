@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using Decant.Errors;
 
 namespace Decant.Names;
 
@@ -23,7 +24,7 @@ public sealed record MemberAddress
         var colon = text?.LastIndexOf(':') ?? -1;
         if (colon <= 0 || !int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port is < 1 or > 65_535)
         {
-            reason = $"address \"{text}\" is not host:port";
+            reason = $"address \"{Printable.Line(text ?? "")}\" is not host:port";
             return false;
         }
 
@@ -33,7 +34,7 @@ public sealed record MemberAddress
             || (text[0] != '[' && host.Length <= 253 && host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'));
         if (!valid)
         {
-            reason = $"address \"{text}\": the part before the port is neither an IP address nor a host name";
+            reason = $"address \"{Printable.Line(text)}\": the part before the port is neither an IP address nor a host name";
             return false;
         }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Decant.Errors;
 
 namespace Decant.Names;
 
@@ -40,6 +41,5 @@ internal static class NameRules
 
     private static string Shown(char c) => char.IsControl(c) ? $"U+{(int)c:X4}" : $"'{c}'";
 
-    private static string Shown(string text)
-        => string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c).Take(80));
+    private static string Shown(string text) => Printable.Line(text, 80);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Decant.Errors;
 
 namespace Decant.Names;
 
@@ -14,7 +15,7 @@ public sealed record ReleaseVersion
     public static bool TryParse(string? text, [NotNullWhen(true)] out ReleaseVersion? value, [NotNullWhen(false)] out string? reason)
     {
         // It becomes a directory's name, where a dot in front means "hidden", and an argument, where a dash means "option".
-        reason = text is ['.' or '-', ..] ? $"version \"{text}\" must begin with a letter or a digit" : NameRules.WhyNotToken(text, "version", 128, "._+-");
+        reason = text is ['.' or '-', ..] ? $"version \"{Printable.Line(text, 80)}\" must begin with a letter or a digit" : NameRules.WhyNotToken(text, "version", 128, "._+-");
         value = reason is null ? new ReleaseVersion(text!) : null;
         return reason is null;
     }

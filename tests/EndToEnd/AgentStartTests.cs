@@ -106,7 +106,7 @@ public class AgentStartTests
         Assert.Multiple(() =>
         {
             Assert.That(File.GetUnixFileMode(data) & (Others | UnixFileMode.GroupWrite), Is.EqualTo(UnixFileMode.None), "data_dir");
-            foreach (var name in (string[])["agent.db", "agent-log.db", "uploads", "apps/demo", "apps/demo/main", "apps/demo/main/log"])
+            foreach (var name in (string[])["agent.db", "agent-log.db", "agent-log.sums", "uploads", "apps/demo", "apps/demo/main", "apps/demo/main/log"])
                 Assert.That(File.GetUnixFileMode(Path.Combine(data, name)) & AnyoneElse, Is.EqualTo(UnixFileMode.None), name);
             Assert.That(File.GetUnixFileMode(Path.Combine(agent.Host.Directory, "decantd.sock")), Is.EqualTo(SocketMode));
         });

@@ -117,6 +117,22 @@ public class CaddyBalancerTests
     }
 
     [Test]
+    public void What_in_a_handler_is_not_as_caddy_writes_it_is_passed_over_and_kept()
+    {
+        const string Odd = """[5,null,"a",{"routes":[1,null,{"handle":[2]},{"handle":3}]},{"routes":{}}]""";
+        var handler = CaddyAdmin.Parse($$"""{"handler":"reverse_proxy","upstreams":[{"dial":"10.0.0.1:80"},7],"load_balancing":[1],"handle_response":{{Odd}}}""")!.AsObject();
+
+        var table = CaddyHandler.Read(Shop, handler);
+
+        Assert.That(table.Members.Select(m => m.Name.Value), Is.EqualTo(new[] { "10.0.0.1:80" }));
+        Assert.That(CaddyHandler.Write(Shop, handler, table)["handle_response"]!.ToJsonString(), Is.EqualTo(Odd));
+    }
+
+    [Test]
+    public void A_key_that_is_there_twice_is_no_answer_of_caddys()
+        => Assert.That(() => CaddyAdmin.Parse("""{"dial":"a:1","dial":"b:1"}"""), Throws.InstanceOf<System.Text.Json.JsonException>());
+
+    [Test]
     public async Task A_handler_of_another_kind_is_no_backend()
     {
         await using var caddy = await RealCaddy.StartAsync([one, two]);

@@ -115,6 +115,13 @@ internal sealed class HaproxyRepliesTests
             () => HaproxyReplies.Backend("shop", Stat.Replace("shop,web1,2,3,", "shop,web1,2,many,", StringComparison.Ordinal), State),
             Throws.TypeOf<FormatException>().With.Message.EqualTo("scur is \"many\", not a number"));
 
+    [TestCase("2147483648")]
+    [TestCase("4294967295")]
+    public void A_number_of_sessions_that_cannot_be_is_an_error_and_not_fewer_than_none(string sessions)
+        => Assert.That(
+            () => HaproxyReplies.Backend("shop", Stat.Replace("shop,web1,2,3,", $"shop,web1,2,{sessions},", StringComparison.Ordinal), State),
+            Throws.TypeOf<FormatException>().With.Message.EqualTo($"scur is \"{sessions}\", not a number"));
+
     [Test]
     public void An_answer_that_was_damaged_anywhere_is_read_or_refused_and_nothing_else()
     {

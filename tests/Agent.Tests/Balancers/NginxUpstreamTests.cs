@@ -57,6 +57,20 @@ public class NginxUpstreamTests
     }
 
     [Test]
+    public void A_member_whose_name_begins_with_a_colon_stays_in_maintenance_when_its_file_is_written()
+    {
+        var read = NginxUpstream.Parse("upstream shop {\n server :1 down; # member :1: maintenance\n}\n");
+
+        Assert.That(NginxUpstream.Parse(read.With(read.Table).Text).Table.Members.Single().State, Is.EqualTo(MemberState.Maintenance));
+    }
+
+    [Test]
+    public void A_line_that_is_shown_steers_no_terminal_and_has_an_end()
+        => Assert.That(
+            () => NginxUpstream.Parse($"\u001b[2J{new string('x', 10_000)}"),
+            Throws.InstanceOf<FormatException>().With.Message.Length.LessThan(400).And.Message.Not.Contains("\u001b"));
+
+    [Test]
     public void The_example_that_is_shipped_has_no_members_yet()
     {
         var read = NginxUpstream.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "examples", "nginx-shop.conf")));

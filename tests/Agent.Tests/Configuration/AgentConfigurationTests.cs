@@ -262,6 +262,29 @@ internal sealed class AgentConfigurationTests
     public void Thousands_of_brackets_are_refused_and_do_not_end_the_process()
         => Assert.That(Read("host: " + new string('[', 100_000)).Problems.Single().Reason, Does.Contain("nested deeper"));
 
+    [TestCase("? &a [*a]\n: 1\n", TestName = "An_alias_within_what_it_stands_for_is_refused_and_does_not_end_the_process")]
+    [TestCase("a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n? *c\n: 1\n", TestName = "Aliases_of_aliases_are_refused_before_they_cost_anything")]
+    public void Aliases_are_refused(string text)
+        => Assert.That(Read(text).Problems.Single().Reason, Does.Contain("there is an alias; write the value out"));
+
+    [Test]
+    public void What_is_shown_of_the_file_steers_no_terminal()
+        => Assert.That(Read("\"\\e[2Jhost\": 1\nhost: \"a\\e]0;x\\a\"\n").Problems.Select(p => p.ToString()), Has.All.Not.Contains("\u001b").And.Exactly(2).Items);
+
+    [Test]
+    public void Of_many_mistakes_the_first_are_told_and_how_many_more_there_are()
+    {
+        var problems = Read(string.Concat(Enumerable.Range(0, 20_000).Select(n => $"wrong{n}: 1\n"))).Problems;
+
+        Assert.That(problems, Has.Count.EqualTo(101));
+        Assert.That(problems[^1].Reason, Is.EqualTo("and 19900 more problems; correct these first"));
+    }
+
+    [Test]
+    [CancelAfter(20_000)]
+    public void Many_apps_are_read_in_no_time()
+        => Assert.That(Valid("apps:\n" + string.Concat(Enumerable.Range(0, 30_000).Select(n => $"  a{n}: {{}}\n"))).Apps, Has.Count.EqualTo(30_000));
+
     [Test]
     public void Any_garbage_is_read_or_refused_with_a_place()
     {

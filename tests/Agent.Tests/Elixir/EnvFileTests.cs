@@ -60,6 +60,14 @@ public class EnvFileTests
     }
 
     [Test]
+    public void A_value_with_a_NUL_which_no_process_can_have_is_refused_without_being_shown()
+    {
+        var error = Assert.Throws<OperatorException>(() => EnvFile.Parse("f", ["SECRET=hush\0"]))!.Error;
+
+        Assert.That((error.Reason, error.Message), Is.EqualTo(("ENV_FILE_INVALID", "f:1: the value of SECRET has a NUL in it, which no process can have")));
+    }
+
+    [Test]
     public void A_file_that_is_not_there_is_told_of()
         => Assert.That(
             () => EnvFile.Read("/nowhere/demo.env"),

@@ -82,6 +82,7 @@ public class HostileArchiveTests
         yield return Case("has_a_negative_size", Damaged(t => t[124] = 0xFF), "out of range");
         yield return Case("has_a_size_that_is_not_a_number", Damaged(t => t[130] = (byte)'x'), "not a number");
         yield return Case("has_a_name_that_is_not_UTF_8", Damaged(t => t[0] = 0xFF), "not UTF-8");
+        yield return Case("has_a_name_that_would_steer_a_terminal", Damaged(t => (t[0], t[1], t[2]) = (0x9B, (byte)'2', (byte)'J')), "name \uFFFD2J is not UTF-8");
         yield return Case("has_a_huge_extended_header", new TarBuilder().Entry("x", 'x', size: 2_000_000_000).ToGzip(), "claims 2000000000 bytes");
         yield return Case("has_a_huge_long_name", new TarBuilder().Entry("x", 'L', size: 1L << 40).ToGzip(), "claims 1099511627776 bytes");
         yield return Case("has_a_malformed_extended_header", new TarBuilder().Entry("x", 'x', content: "99 path=a\n"u8.ToArray()).ToGzip(), "malformed");

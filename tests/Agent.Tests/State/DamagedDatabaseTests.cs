@@ -11,6 +11,7 @@ namespace Decant.Agent.Tests.State;
 internal sealed class DamagedDatabaseTests
 {
     private const int Rounds = 200;
+    private static readonly string Text = new('x', 9000);
     private static readonly DateTimeOffset Now = new(2026, 11, 26, 22, 54, 3, TimeSpan.Zero);
     private static readonly string[] Files = ["agent.db", "agent-log.db", "agent.sums"];
 
@@ -232,6 +233,59 @@ internal sealed class DamagedDatabaseTests
             using (var database = Open())
                 Assert.That(database.Fault is not null || database.Collection("operations").FindById("acknowledged") is not null, $"round {round}");
             foreach (var aside in Directory.GetFiles(directory.Path, "*.damaged-*")) File.Delete(aside);
+        }
+    }
+
+    [TestCase(1)]
+    [TestCase(15)]
+    public void Sums_of_which_only_the_beginning_is_left_are_not_made_anew(int length)
+    {
+        CopyWhole();
+        using (var file = File.OpenWrite(directory["agent.sums"])) file.SetLength(length);
+
+        AssertFound(StateFaultKind.Damaged, $"{length} bytes of the sums");
+    }
+
+    [Test]
+    public void A_page_of_the_log_that_was_half_written_ends_it_there()
+    {
+        var random = new Random(11);
+        for (var round = 0; round < Rounds; round++)
+        {
+            using var killed = new TemporaryDirectory();
+            LeaveLog(killed.Path);
+            using (var log = File.OpenWrite(killed["agent-log.db"]))
+            {
+                // The half of a page that a disk writes at once, as it was before: whatever was there.
+                log.Position = random.NextInt64(log.Length / 4096) * 4096;
+                var half = new byte[4096];
+                random.NextBytes(half);
+                log.Write(half);
+            }
+
+            using var database = AgentDatabase.Open(killed["agent.db"]);
+            Assert.That(database.Fault, Is.Null, $"round {round}");
+            var documents = database.Collection("operations").FindAll();
+            Assert.That(documents.Select(d => d["_id"].AsString), Is.EqualTo(new[] { "acknowledged" }).Or.EqualTo(new[] { "acknowledged", "in the log" }), $"round {round}");
+            Assert.That(documents.Select(d => d["text"].AsString), Has.All.EqualTo(Text), $"round {round}");
+            database.Collection("operations").Upsert(new BsonDocument { ["_id"] = "after" });
+        }
+    }
+
+    /// <summary>What the power leaves when it fails between LiteDB's log and its checkpoint.</summary>
+    private static void LeaveLog(string directory)
+    {
+        using var running = new TemporaryDirectory();
+        using var database = AgentDatabase.Open(running["agent.db"]);
+        database.Collection("operations").Upsert(new BsonDocument { ["_id"] = "acknowledged", ["text"] = Text });
+        database.Use(d => d.GetCollection("operations").Upsert(new BsonDocument { ["_id"] = "in the log", ["text"] = Text }));
+        var log = new FileInfo(running["agent-log.db"]);
+        for (var deadline = Environment.TickCount64 + 10_000; log.Length == 0 && Environment.TickCount64 < deadline; log.Refresh()) Thread.Yield();
+        foreach (var file in Directory.GetFiles(running.Path))
+        {
+            using var from = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var to = File.Create(Path.Combine(directory, Path.GetFileName(file)));
+            from.CopyTo(to);
         }
     }
 

@@ -1,4 +1,4 @@
-namespace Decant.Agent.Releases;
+namespace Decant.Archives;
 
 /// <summary>
 /// Reads a tar archive entry by entry, strictly. The framework's <c>TarReader</c> is not used on what comes over the wire: it allocates
@@ -6,8 +6,8 @@ namespace Decant.Agent.Releases;
 /// does not tell an archive that ends from one that was cut between two entries.
 /// </summary>
 /// <param name="stream">The unpacked bytes.</param>
-/// <param name="budget">Told of every byte that was unpacked; throws when it is too much.</param>
-internal sealed class TarArchive(Stream stream, UnpackBudget budget)
+/// <param name="spend">Told how many bytes were unpacked, piece by piece; throws when it is too much.</param>
+public sealed class TarArchive(Stream stream, Action<int> spend)
 {
     // Longer than any name may be.
     private const int MaxExtendedHeader = 64 << 10;
@@ -126,6 +126,6 @@ internal sealed class TarArchive(Stream stream, UnpackBudget budget)
     private void Spend(int count)
     {
         Position += count;
-        budget.SpendBytes(count);
+        spend(count);
     }
 }

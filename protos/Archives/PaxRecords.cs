@@ -1,13 +1,13 @@
 using System.Buffers.Text;
 
-namespace Decant.Agent.Releases;
+namespace Decant.Archives;
 
 /// <summary>What of a pax extended header (POSIX.1-2001, pax(1)) matters for a release.</summary>
 /// <param name="Path">Replaces the name.</param>
 /// <param name="LinkPath">Replaces the link's target.</param>
 /// <param name="Size">Replaces the size.</param>
 /// <param name="IsSparse">GNU tar left out holes: what is there is not the file.</param>
-internal sealed record PaxRecords(string? Path = null, string? LinkPath = null, long? Size = null, bool IsSparse = false)
+public sealed record PaxRecords(string? Path = null, string? LinkPath = null, long? Size = null, bool IsSparse = false)
 {
     /// <summary>Reads records of the form <c>LENGTH KEY=VALUE\n</c>.</summary>
     /// <exception cref="InvalidDataException">They are not of that form.</exception>

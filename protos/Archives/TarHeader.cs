@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Text;
+using Decant.Errors;
 
-namespace Decant.Agent.Releases;
+namespace Decant.Archives;
 
 /// <summary>One 512-byte header of a tar archive, as POSIX.1-1988 (ustar), GNU tar and V7 write it; names not yet judged.</summary>
 /// <param name="Name">With its prefix, or what an extended header said.</param>
@@ -9,7 +10,7 @@ namespace Decant.Agent.Releases;
 /// <param name="Size">Bytes of data that follow.</param>
 /// <param name="Mode">Permission and set-id bits.</param>
 /// <param name="LinkTarget">Of symbolic and hard links.</param>
-internal sealed record TarHeader(string Name, char Type, long Size, int Mode, string LinkTarget)
+public sealed record TarHeader(string Name, char Type, long Size, int Mode, string LinkTarget)
 {
     /// <summary>Size of a header, and what data is padded to.</summary>
     public const int BlockSize = 512;
@@ -41,7 +42,7 @@ internal sealed record TarHeader(string Name, char Type, long Size, int Mode, st
         }
         catch (DecoderFallbackException exception)
         {
-            throw new InvalidDataException($"name {Encoding.Latin1.GetString(field)} is not UTF-8", exception);
+            throw new InvalidDataException($"name {Printable.Line(Encoding.Latin1.GetString(field))} is not UTF-8", exception);
         }
     }
 
