@@ -13,6 +13,7 @@ public partial class ReadmeTests
         ["bash packaging/demo.sh"] = "needs minutes and its own fleet; a person's command",
         ["bash tests/run.sh"] = "runs this test",
         ["bash packaging/publish.sh"] = "tests/run.sh runs it before the end-to-end tests",
+        ["bash packaging/deb.sh"] = "PackageTests",
         ["dotnet run"] = "the benchmarks, which measure and decide nothing",
         ["export DECANT_TEST_BIN"] = "for the benchmarks",
     };
