@@ -149,7 +149,10 @@ uninstall_part() {
     systemctl --quiet disable decant-proxy.socket decant-proxy.service decantd.service 2>/dev/null || true
   fi
   if [ -f "$root$listing" ]; then
-    while read -r file; do rm -f "$root$file"; done <"$root$listing"
+    while read -r file; do
+      rm -f "$root$file"
+      case $file in */*.service.d/*) rmdir "$root${file%/*}" 2>/dev/null || true ;; esac
+    done <"$root$listing"
   fi
   ! booted || systemctl daemon-reload
   if [ $do = purge ]; then

@@ -20,7 +20,10 @@ need_native_programs() {
 lay_out_agent() {
   local root=$1 bin=$2
   install -D -m 755 "$bin/decantd" "$root/usr/bin/decantd"
-  install_all 644 "$root/usr/lib/systemd/system" packaging/systemd/*
+  local part
+  (cd packaging/systemd && find -L . -type f -printf '%P\n') | while read -r part; do
+    install -D -m 644 "packaging/systemd/$part" "$root/usr/lib/systemd/system/$part"
+  done
   install -D -m 644 packaging/sysusers/decant.conf "$root/usr/lib/sysusers.d/decant.conf"
   install -D -m 644 packaging/tmpfiles/decant.conf "$root/usr/lib/tmpfiles.d/decant.conf"
   # The example with every line commented out: it shows the defaults, and a host has none of the example's balancers.
@@ -28,6 +31,7 @@ lay_out_agent() {
   sed 's/^[^#]/#&/' packaging/examples/agent.yml >"$root/etc/decant/agent.yml"
   chmod 644 "$root/etc/decant/agent.yml"
   install_pages "$root" packaging/man/decantd.8 packaging/man/agent.yml.5 packaging/man/decant-balancer.7
+  install -D -m 644 "$bin/decantd.cdx.json" "$root/usr/share/doc/decant-agent/decantd.cdx.json"
   local examples=$root/usr/share/doc/decant-agent/examples
   install_all 644 "$examples" packaging/examples/*
   chmod 755 "$examples"/*.sh
@@ -37,6 +41,7 @@ lay_out_agent() {
 lay_out_controller() {
   local root=$1 bin=$2
   install -D -m 755 "$bin/decant" "$root/usr/bin/decant"
+  install -D -m 644 "$bin/decant.cdx.json" "$root/usr/share/doc/decant/decant.cdx.json"
   install -D -m 644 controller/Manifest/decant.schema.json "$root/usr/share/decant/decant.schema.json"
   install -D -m 644 controller/Manifest/decant.template.yml "$root/usr/share/doc/decant/examples/decant.yml"
   install -D -m 644 packaging/completions/decant.bash "$root/usr/share/bash-completion/completions/decant"

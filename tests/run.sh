@@ -24,6 +24,9 @@ dotnet build Agents.sln --no-restore --nologo -clp:NoSummary
 step "Formatting"
 dotnet format Agents.sln --verify-no-changes --no-restore
 
+step "Vulnerabilities"
+bash tests/vulnerable.sh
+
 results=$(mktemp -d)
 publishing=''
 trap '[ -z "$publishing" ] || kill "$publishing" 2>/dev/null || true; rm -rf "$results"' EXIT

@@ -1,9 +1,12 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Decant.EndToEnd.Harness;
 
 namespace Decant.EndToEnd;
 
 /// <summary>What is in the Debian packages, before anybody installs them.</summary>
-public class PackageTests
+public partial class PackageTests
 {
     private DebianPackages packages = null!;
 
@@ -18,7 +21,8 @@ public class PackageTests
     [CancelAfter(60_000)]
     public async Task The_agents_package_has_program_units_configuration_users_directories_and_manual_all_of_root(CancellationToken cancellation)
     {
-        var units = Directory.EnumerateFiles(Path.Combine(Programs.Repository, "packaging", "systemd")).Select(u => $"-rw-r--r-- ./usr/lib/systemd/system/{Path.GetFileName(u)}");
+        var systemd = Path.Combine(Programs.Repository, "packaging", "systemd");
+        var units = Directory.EnumerateFiles(systemd, "*", SearchOption.AllDirectories).Select(u => $"-rw-r--r-- ./usr/lib/systemd/system/{Path.GetRelativePath(systemd, u)}");
         var examples = Directory.EnumerateFiles(Path.Combine(Programs.Repository, "packaging", "examples")).Select(Path.GetFileName)
             .Select(e => $"{(e!.EndsWith(".sh", StringComparison.Ordinal) ? "-rwxr-xr-x" : "-rw-r--r--")} ./usr/share/doc/decant-agent/examples/{e}");
 
@@ -30,6 +34,7 @@ public class PackageTests
             "-rw-r--r-- ./usr/lib/tmpfiles.d/decant.conf",
             "-rw-r--r-- ./usr/share/doc/decant-agent/changelog.gz",
             "-rw-r--r-- ./usr/share/doc/decant-agent/copyright",
+            "-rw-r--r-- ./usr/share/doc/decant-agent/decantd.cdx.json",
             "-rw-r--r-- ./usr/share/lintian/overrides/decant-agent",
             "-rw-r--r-- ./usr/share/man/man5/agent.yml.5.gz",
             "-rw-r--r-- ./usr/share/man/man7/decant-balancer.7.gz",
@@ -51,6 +56,7 @@ public class PackageTests
             "-rw-r--r-- ./usr/share/decant/decant.schema.json",
             "-rw-r--r-- ./usr/share/doc/decant/changelog.gz",
             "-rw-r--r-- ./usr/share/doc/decant/copyright",
+            "-rw-r--r-- ./usr/share/doc/decant/decant.cdx.json",
             "-rw-r--r-- ./usr/share/doc/decant/examples/decant.yml",
             "-rw-r--r-- ./usr/share/lintian/overrides/decant",
             "-rw-r--r-- ./usr/share/man/man1/decant.1.gz",
@@ -81,13 +87,13 @@ public class PackageTests
     [CancelAfter(60_000)]
     public async Task Its_agent_yml_changes_nothing_until_a_line_is_uncommented(CancellationToken cancellation)
     {
-        var read = await CommandResult.RunAsync("/bin/bash", ["-c", $"dpkg-deb --fsys-tarfile {packages.Agent} | tar -xO ./etc/decant/agent.yml"], cancellation);
+        var text = await ContentAsync(packages.Agent, "./etc/decant/agent.yml", cancellation);
         var file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, read.Output, cancellation);
+        await File.WriteAllTextAsync(file, text, cancellation);
         var check = await CommandResult.RunAsync(Programs.Decantd, ["--check-config", "--config", file], cancellation);
         File.Delete(file);
 
-        var lines = read.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var example = File.ReadAllLines(Path.Combine(Programs.Repository, "packaging", "examples", "agent.yml")).Where(l => l.Length > 0).ToList();
         Assert.Multiple(() =>
         {
@@ -127,6 +133,63 @@ public class PackageTests
             var unexplained = lines.Where((line, at) => line[0] != '#' && (at == 0 || lines[at - 1][0] != '#'));
             Assert.That(unexplained, Is.Empty, file);
         }
+    }
+
+    [TestCase("decantd", "agent")]
+    [TestCase("decant", "controller")]
+    [CancelAfter(60_000)]
+    public async Task The_bill_of_materials_has_every_package_of_the_lock_file_with_version_and_licence_and_the_runtime(string program, string project, CancellationToken cancellation)
+    {
+        var (package, place) = project == "agent" ? (packages.Agent, "decant-agent") : (packages.Controller, "decant");
+        using var bill = JsonDocument.Parse(await ContentAsync(package, $"./usr/share/doc/{place}/{program}.cdx.json", cancellation));
+        using var locked = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Programs.Repository, project, "packages.lock.json"), cancellation));
+
+        var components = bill.RootElement.GetProperty("components").EnumerateArray().ToList();
+        var used = locked.RootElement.GetProperty("dependencies").GetProperty("net10.0").EnumerateObject()
+            .Where(p => p.Value.TryGetProperty("resolved", out _))
+            // What builds and is not built in.
+            .Where(p => p.Name is not ("Grpc.Tools" or "Microsoft.DotNet.ILCompiler" or "Microsoft.NET.ILLink.Tasks"))
+            .Select(p => $"{p.Name} {p.Value.GetProperty("resolved").GetString()}");
+        Assert.Multiple(() =>
+        {
+            Assert.That(bill.RootElement.GetProperty("bomFormat").GetString(), Is.EqualTo("CycloneDX"));
+            Assert.That(bill.RootElement.GetProperty("metadata").GetProperty("component").GetProperty("version").GetString(), Is.EqualTo(DebianPackages.Version));
+            Assert.That(components.Select(c => $"{c.GetProperty("name").GetString()} {c.GetProperty("version").GetString()}"), Is.SupersetOf(used));
+            Assert.That(components.Select(c => c.GetProperty("name").GetString()), Has.Member("Microsoft.NETCore.App.Runtime.NativeAOT"));
+            Assert.That(components.Where(c => !c.TryGetProperty("licenses", out var licences) || licences.GetArrayLength() == 0).Select(c => c.ToString()), Is.Empty);
+        });
+    }
+
+    [TestCase("decantd")]
+    [TestCase("decant")]
+    [CancelAfter(60_000)]
+    public async Task A_program_has_no_path_of_the_machine_that_built_it_no_key_and_no_symbols(string program, CancellationToken cancellation)
+    {
+        var path = program == "decant" ? Programs.Decant : Programs.Decantd;
+        var bytes = await File.ReadAllBytesAsync(path, cancellation);
+        // Text of C and of .NET: one byte a character, or two.
+        foreach (var text in (string[])[Encoding.Latin1.GetString(bytes), Encoding.Unicode.GetString(bytes), Encoding.Unicode.GetString(bytes.AsSpan(1))])
+        {
+            Assert.Multiple(() =>
+            {
+                foreach (var place in (string[])[Programs.Repository, "/.nuget/packages", "/home/", Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + "/."])
+                    Assert.That(text.Contains(place, StringComparison.Ordinal), Is.False, place);
+                Assert.That(Secret().Match(text).Value, Is.Empty);
+            });
+        }
+
+        var sections = await CommandResult.RunAsync("/usr/bin/readelf", ["--wide", "--section-headers", path], cancellation);
+        Assert.That(sections.Output, Does.Contain(".text").And.Not.Contain(".symtab").And.Not.Contain(".debug_info"));
+    }
+
+    /// <summary>Keys as they are commonly written.</summary>
+    [GeneratedRegex(@"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}")]
+    private static partial Regex Secret();
+
+    private static async Task<string> ContentAsync(string package, string file, CancellationToken cancellation)
+    {
+        var read = await CommandResult.RunAsync("/bin/bash", ["-c", $"set -o pipefail; dpkg-deb --fsys-tarfile {package} | tar -xO {file}"], cancellation);
+        return read.ExitCode == 0 ? read.Output : throw new TestException(read.Everything);
     }
 
     /// <summary>Mode and path of each file, directories left out; every owner must be root.</summary>
