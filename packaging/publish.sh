@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds decantd and decant as native programs (AOT) into a directory:
+# Builds decantd and decant as native programs (AOT) with their bills of materials into a directory:
 #   packaging/publish.sh [DIRECTORY, default out/native]
 # Trim and AOT warnings are errors, but for the assemblies named here, which are not ours; the end-to-end tests run them natively.
 set -euo pipefail
@@ -24,4 +24,5 @@ for project in agent controller; do
     exit 1
   fi
 done
+bash packaging/sbom.sh "$out"
 ls -l "$out/decantd" "$out/decant"

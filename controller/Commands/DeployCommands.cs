@@ -26,7 +26,11 @@ internal static class DeployCommands
 
     private static readonly Option<bool> OnlyFailed = new("--only-failed") { Description = "Only on hosts on which the last deployment failed" };
 
-    private static readonly Argument<string> Deployment = new("deployment") { Description = "Id of the deployment, as `decant history` lists it" };
+    private static readonly Argument<string> Deployment = new("deployment")
+    {
+        Description = "Id of the deployment, as `decant history` lists it",
+        CompletionSources = { Completions.Deployments },
+    };
 
     private static readonly Option<string?> From = new("--archive") { Description = "The deployment's archive, when a host lacks the release and the file is not where it was", HelpName = "FILE" };
 

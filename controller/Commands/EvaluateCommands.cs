@@ -12,7 +12,7 @@ namespace Decant.Controller.Commands;
 /// <summary><c>decant rpc</c> and <c>decant eval</c>: an Elixir expression in the running node, or in a VM of its own.</summary>
 internal static class EvaluateCommands
 {
-    private static readonly Argument<string> Host = new("host") { Description = "A host of the manifest" };
+    private static readonly Argument<string> Host = new("host") { Description = "A host of the manifest", CompletionSources = { Completions.Hosts } };
 
     private static readonly Argument<string> Expression = new("expression") { Description = "An Elixir expression" };
 

@@ -18,6 +18,7 @@ internal static class HistoryCommands
     {
         Description = "Id of the deployment; the last one when left out",
         Arity = ArgumentArity.ZeroOrOne,
+        CompletionSources = { Completions.Deployments },
     };
 
     public static Command CreateHistory(CommandSession session)

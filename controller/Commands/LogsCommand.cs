@@ -14,6 +14,7 @@ internal static class LogsCommand
     {
         Description = "A host of the manifest; all of them when left out",
         Arity = ArgumentArity.ZeroOrOne,
+        CompletionSources = { Completions.Hosts },
     };
 
     private static readonly Option<bool> Follow = new("--follow", "-f") { Description = "Go on with what comes, until Ctrl-C" };

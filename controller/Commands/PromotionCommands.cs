@@ -11,7 +11,11 @@ namespace Decant.Controller.Commands;
 /// <summary><c>decant promote</c>, <c>abort</c> and <c>pause</c>: what an operator decides while a deployment runs or waits.</summary>
 internal static class PromotionCommands
 {
-    private static readonly Argument<string> Deployment = new("deployment") { Description = "Id of the deployment, as `decant history` lists it" };
+    private static readonly Argument<string> Deployment = new("deployment")
+    {
+        Description = "Id of the deployment, as `decant history` lists it",
+        CompletionSources = { Completions.Deployments },
+    };
 
     public static Command CreatePromote(CommandSession session)
     {

@@ -13,7 +13,7 @@ namespace Decant.Controller.Commands;
 /// <summary><c>decant drain</c>, <c>undrain</c> and <c>migrate</c>: single steps of a deployment, by hand.</summary>
 internal static class StepCommands
 {
-    private static readonly Argument<string> Host = new("host") { Description = "A host of the manifest" };
+    private static readonly Argument<string> Host = new("host") { Description = "A host of the manifest", CompletionSources = { Completions.Hosts } };
 
     private static readonly Argument<string> Version = new("version") { Description = "A staged release, by version" };
 

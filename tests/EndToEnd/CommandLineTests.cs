@@ -57,6 +57,18 @@ public class CommandLineTests
         });
     }
 
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task Shells_are_offered_the_deployments_of_this_machine(CancellationToken cancellation)
+    {
+        var listed = await shell.RunAsync("decant history --json", cancellation);
+        var ids = listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("deployment").GetString());
+
+        var offered = await shell.RunAsync("decant '[suggest:12]' 'decant show '", cancellation);
+
+        Assert.That(offered.Output.Split('\n').Where(o => o.StartsWith("20", StringComparison.Ordinal)), Is.EquivalentTo(ids), offered.Everything);
+    }
+
     [TestCase("plan demo-1.0.0.tar.gz", "waves")]
     [TestCase("status", "host")]
     [TestCase("history", "deployment")]

@@ -14,6 +14,7 @@ public partial class ReadmeTests
         ["bash tests/run.sh"] = "runs this test",
         ["bash packaging/publish.sh"] = "tests/run.sh runs it before the end-to-end tests",
         ["DECANT_TEST_LONG=1 dotnet test tests/Fuzzing"] = "tests/run.sh does it for seconds; it takes hours",
+        ["bash packaging/deb.sh"] = "PackageTests",
         ["dotnet run"] = "the benchmarks, which measure and decide nothing",
         ["export DECANT_TEST_BIN"] = "for the benchmarks",
     };

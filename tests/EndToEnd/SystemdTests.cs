@@ -58,4 +58,42 @@ public class SystemdTests
             directory.Delete(recursive: true);
         }
     }
+
+    /// <summary>What systemd thinks of each sandbox, of 10 for none at all: at most 2.0 for what is ours, 4.0 for apps.</summary>
+    [TestCase("decantd.service", 2.0, "decantd-strict.conf")]
+    [TestCase("decant-proxy.service", 2.0, null)]
+    [TestCase("decant-epmd.service", 2.0, null)]
+    [TestCase("decant-app@.service", 4.0, null)]
+    [TestCase("decant-task@.service", 4.0, null)]
+    [CancelAfter(60_000)]
+    public async Task A_unit_is_exposed_no_more_than(string unit, double most, string? also, CancellationToken cancellation)
+    {
+        var packaging = Path.Combine(Programs.Repository, "packaging");
+        var shipped = Path.Combine(packaging, "systemd", unit);
+        var dropIns = Directory.Exists($"{shipped}.d") ? Directory.EnumerateFiles($"{shipped}.d") : [];
+        // The sandbox of a template is shipped apart from it, and for itself already.
+        var parts = new List<string> { File.Exists(shipped) ? shipped : "" };
+        parts.AddRange(dropIns);
+        if (also is not null) parts.Add(Path.Combine(packaging, "examples", also));
+        var directory = Directory.CreateTempSubdirectory("decant-e2e-");
+        try
+        {
+            foreach (var other in Directory.EnumerateFiles(Path.Combine(packaging, "systemd"))) File.Copy(other, Path.Combine(directory.FullName, Path.GetFileName(other)));
+            var whole = Path.Combine(directory.FullName, unit);
+            var text = string.Join('\n', parts.Select(p => p.Length > 0 ? File.ReadAllText(p) : "[Service]\nUser=decant-app\nExecStart=/usr/bin/decantd"));
+            await File.WriteAllTextAsync(whole, text.Replace("/usr/bin/decantd", Programs.Decantd, StringComparison.Ordinal), cancellation);
+
+            var security = await CommandResult.RunAsync(
+                "/usr/bin/systemd-analyze", ["security", "--no-pager", "--offline=true", $"--threshold={most * 10:0}", whole], cancellation);
+            var verified = await CommandResult.RunAsync("/usr/bin/systemd-analyze", ["verify", "--man=no", whole.Replace("@.", "@shop-blue.", StringComparison.Ordinal)], cancellation);
+
+            Assert.That(security.ExitCode, Is.Zero, security.Everything);
+            Assert.That(verified.Errors.Split('\n').Where(l => l.Contains(unit, StringComparison.Ordinal)), Is.Empty);
+            TestContext.Out.WriteLine(security.Output.TrimEnd().Split('\n')[^1]);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
 }

@@ -1,0 +1,1 @@
+decant-app@.service.d
