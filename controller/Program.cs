@@ -4,8 +4,11 @@ using Decant.Controller.Commands;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
+using Decant.Controller.Security;
 
-using var channels = new AgentChannels(TimeProvider.System, new CallTimings());
+string? identity = null;
+var identities = new OperatorIdentities(() => IdentityDirectory.Find(identity, Environment.GetEnvironmentVariable, Environment.IsPrivilegedProcess));
+using var channels = new AgentChannels(TimeProvider.System, new CallTimings(), identities);
 var session = new CommandSession(Terminal.Create(), channels, TimeProvider.System);
 var root = new RootCommand("Decant pours a new release of an Elixir application into a running fleet without losing a request.")
 {
@@ -33,9 +36,11 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
 };
 root.Options.Add(CommonOptions.Manifest);
 root.Options.Add(CommonOptions.Json);
+root.Options.Add(CommonOptions.Identity);
 HelpText.AddTo(root);
 
 var parsed = root.Parse(args);
+identity = parsed.Errors.Count == 0 ? parsed.GetValue(CommonOptions.Identity) : null;
 using var interrupt = new Interrupt();
 var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };
 if (parsed.Action is not ParseErrorAction wrong) return await parsed.InvokeAsync(configuration, interrupt.Token);

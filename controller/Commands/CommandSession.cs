@@ -38,8 +38,9 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
         }
         catch (RpcException exception)
         {
-            Terminal.Error(OperatorError.FromRpc(exception));
-            return (int)(exception.StatusCode == StatusCode.Unavailable ? ExitCode.Unreachable : ExitCode.Unexpected);
+            var error = OperatorError.FromRpc(exception);
+            Terminal.Error(error);
+            return (int)(error.Code is StatusCode.Unavailable or StatusCode.Unauthenticated or StatusCode.PermissionDenied ? ExitCodes.Of(error) : ExitCode.Unexpected);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -108,7 +109,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
         catch (RpcException exception) when (exception.StatusCode != StatusCode.Cancelled)
         {
             var error = OperatorError.FromRpc(exception).With("host", host);
-            return (null, exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded ? Unreachable(agent, error) : error);
+            return (null, OperatorError.OfThisSide(exception) is null && exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded ? Unreachable(agent, error) : error);
         }
     }
 
@@ -166,7 +167,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     {
         Code = StatusCode.Unavailable,
         Message = $"the agent at {agent} does not answer: {error.Message}",
-        WhatNext = "check that decantd runs there and that the address is right; from another machine, forward the port with ssh -L",
+        WhatNext = "check that decantd runs there, that the address is right, and that no firewall is in between",
     };
 }
 
