@@ -37,6 +37,8 @@ switch (AgentArguments.Parse(args))
         return Accept(configuration);
     case AgentArguments.Run run when Read(run.ConfigurationFile) is { } configuration:
         return await RunAsync(configuration);
+    case AgentArguments.Join join when Read(join.ConfigurationFile) is { } configuration:
+        return await JoinProgram.RunAsync(configuration, join.Token);
     case AgentArguments.RunProxy proxy when Read(proxy.ConfigurationFile) is { } configuration:
         return await ProxyProgram.RunAsync(configuration);
     default:
@@ -75,7 +77,11 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
         AgentListeners.Open(
-            kestrel, configuration.Listen, kestrel.ApplicationServices.GetRequiredService<HostTls>(), kestrel.ApplicationServices.GetRequiredService<Callers>());
+            kestrel,
+            configuration.Listen,
+            kestrel.ApplicationServices.GetRequiredService<HostTls>(),
+            kestrel.ApplicationServices.GetRequiredService<Enrolment>(),
+            kestrel.ApplicationServices.GetRequiredService<Callers>());
     });
 
     var services = builder.Services;
@@ -88,6 +94,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
 
     services.AddSingleton(provider => new HostTls(configuration.Listen, TimeProvider.System, provider.GetRequiredService<ILogger<HostTls>>()));
     services.AddSingleton<OwnCertificate>();
+    services.AddSingleton<Enrolment>();
     services.AddSingleton<Callers>();
 
     services.AddSingleton(_ => AgentDatabase.Open(Path.Combine(configuration.DataDirectory, "agent.db")));
@@ -170,6 +177,8 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     app.MapGrpcService<HostsService>();
     app.MapGrpcService<LeasesService>();
     app.MapGrpcService<DeploymentsService>();
+    app.MapGrpcService<CertificatesService>();
+    app.MapGrpcService<EnrolmentService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

@@ -9,7 +9,7 @@ using Decant.Controller.Security;
 string? identity = null;
 var identities = new OperatorIdentities(() => IdentityDirectory.Find(identity, Environment.GetEnvironmentVariable, Environment.IsPrivilegedProcess));
 using var channels = new AgentChannels(TimeProvider.System, new CallTimings(), identities);
-var session = new CommandSession(Terminal.Create(), channels, TimeProvider.System);
+var session = new CommandSession(Terminal.Create(), channels, identities, TimeProvider.System);
 var root = new RootCommand("Decant pours a new release of an Elixir application into a running fleet without losing a request.")
 {
     InitCommand.Create(session),
@@ -21,6 +21,8 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
     PromotionCommands.CreateAbort(session),
     PromotionCommands.CreatePause(session),
     UnlockCommand.Create(session),
+    CaCommands.Create(session),
+    HostCommands.Create(session),
     StatusCommand.Create(session),
     RepairCommand.Create(session),
     HistoryCommands.CreateHistory(session),

@@ -53,8 +53,10 @@ internal sealed partial class AccessInterceptor(AgentConfiguration configuration
         var caller = CallerOf(context);
         if (callers.Refusal(caller) is { } refusal) throw Refused(context, caller, refusal);
         if (AccessRules.Of(context.Method) is not { } rule) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "a later agent"));
+        if (rule.IsLocal && !caller.IsLocal) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "a caller on the unix socket"));
         var enough = rule.Role switch
         {
+            V1.Role.Enrolment => caller.IsForEnrolment,
             V1.Role.Observer => caller.Rights.MayRead,
             V1.Role.Deployer => caller.Rights.IsAdmin || caller.Rights.Apps.Count > 0,
             _ => caller.Rights.IsAdmin,
@@ -92,6 +94,7 @@ internal sealed partial class AccessInterceptor(AgentConfiguration configuration
     {
         V1.Role.Observer => "observer",
         V1.Role.Deployer => "deployer of an app",
+        V1.Role.Enrolment => "a connection for enrolment",
         _ => "admin",
     };
 

@@ -28,10 +28,11 @@ internal static class AccessRules
 /// <param name="App">The way to the field that has the app; empty: none has.</param>
 /// <param name="Operation">The field with the operation whose app it is; null: none.</param>
 /// <param name="Backend">The field with the backend that must be the app's; null: none.</param>
-internal sealed record CallRule(V1.Role Role, IReadOnlyList<FieldDescriptor> App, FieldDescriptor? Operation, FieldDescriptor? Backend)
+/// <param name="IsLocal">On the unix socket only.</param>
+internal sealed record CallRule(V1.Role Role, IReadOnlyList<FieldDescriptor> App, FieldDescriptor? Operation, FieldDescriptor? Backend, bool IsLocal)
 {
     /// <summary>Of health and reflection.</summary>
-    public static CallRule ForeignService { get; } = new(V1.Role.Observer, [], Operation: null, Backend: null);
+    public static CallRule ForeignService { get; } = new(V1.Role.Observer, [], Operation: null, Backend: null, IsLocal: false);
 
     /// <summary>Reads it.</summary>
     /// <exception cref="InvalidOperationException">The contract is wrong: it has no rule, or a rule about a field that is not there.</exception>
@@ -47,7 +48,7 @@ internal sealed record CallRule(V1.Role Role, IReadOnlyList<FieldDescriptor> App
             if (app[^1].FieldType == FieldType.Message) type = app[^1].MessageType;
         }
 
-        var result = new CallRule(rule.Role, app, Optional(method, rule.Operation), Optional(method, rule.Backend));
+        var result = new CallRule(rule.Role, app, Optional(method, rule.Operation), Optional(method, rule.Backend), rule.Local);
         return rule.Role != V1.Role.Deployer || app.Count > 0 || result.Operation is not null
             ? result
             : throw new InvalidOperationException($"{method.FullName} is for deployers of an app, and does not say of which");
@@ -58,7 +59,7 @@ internal sealed record CallRule(V1.Role Role, IReadOnlyList<FieldDescriptor> App
     {
         object? value = request;
         foreach (var field in App) value = value is IMessage message ? field.Accessor.GetValue(message) : null;
-        return (string?)value;
+        return value as string;
     }
 
     private static FieldDescriptor? Optional(MethodDescriptor method, string name) => name.Length == 0 ? null : Field(method, method.InputType, name);

@@ -8,7 +8,7 @@ namespace Decant.Agent.Security;
 internal static class AgentListeners
 {
     /// <summary>Opens them. Every connection is known by its caller before anything that it says is read.</summary>
-    public static void Open(KestrelServerOptions kestrel, ListenSettings settings, HostTls tls, Callers callers)
+    public static void Open(KestrelServerOptions kestrel, ListenSettings settings, HostTls tls, Enrolment enrolment, Callers callers)
     {
         if (settings.Unix is { } path) kestrel.ListenUnixSocket(path, listen => Know(listen, callers));
         if (settings.Tcp is { } address)
@@ -16,7 +16,7 @@ internal static class AgentListeners
             kestrel.Listen(address, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
-                if (settings.Tls is not null) TlsListener.Secure(listen, tls, callers);
+                if (settings.Tls is not null) TlsListener.Secure(listen, tls, enrolment, callers);
                 Know(listen, callers);
             });
         }

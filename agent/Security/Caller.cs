@@ -11,6 +11,12 @@ internal sealed record Caller(string Name, string From, Rights Rights)
 {
     /// <summary>The certificate that says so; null: it called on this machine.</summary>
     public CallerCertificate? Certificate { get; init; }
+
+    /// <summary>It calls over the unix socket.</summary>
+    public bool IsLocal { get; init; }
+
+    /// <summary>It came to enrol this host, and may do nothing else.</summary>
+    public bool IsForEnrolment { get; init; }
 }
 
 /// <summary>A caller's certificate, as the handshake brought it.</summary>

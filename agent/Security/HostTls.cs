@@ -15,7 +15,7 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
     /// <summary>After a change of a file: one that is copied, or the next of several, has this long to be whole.</summary>
     public static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(200);
 
-    private readonly List<FileSystemWatcher> watchers = [];
+    private readonly Dictionary<string, FileSystemWatcher> watchers = [];
     private readonly Lock gate = new();
     private volatile HostIdentity? identity;
     private ITimer? settled;
@@ -33,8 +33,8 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
     /// <returns>Why nobody could reach the agent; null: somebody can.</returns>
     public string? Load()
     {
+        if (listen.Tls is { } own && Directory.Exists(own.Directory)) HostFiles.Finish(own);
         Reload();
-        Watch();
         return listen is { Unix: null, Tls: { } files } && identity is null
             ? $"listen.unix is off, and there is no certificate for TCP ({Problem ?? $"{files.Certificate} is not there"}): nobody could reach the agent"
             : null;
@@ -46,6 +46,7 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
         if (listen.Tls is not { } settings) return;
         lock (gate)
         {
+            Watch(settings);
             try
             {
                 Problem = null;
@@ -72,30 +73,29 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var watcher in watchers) watcher.Dispose();
+        foreach (var watcher in watchers.Values) watcher.Dispose();
         settled?.Dispose();
     }
 
-    /// <summary>Reads the files again whenever one of them changes, from now on.</summary>
-    private void Watch()
+    /// <summary>Reads the files again whenever one of them changes, from now on. A directory is there at the latest when the host has been enrolled.</summary>
+    private void Watch(TlsSettings settings)
     {
-        if (listen.Tls is not { } settings) return;
         string[] files = [settings.Ca, settings.Certificate, settings.Key, settings.Revoked];
-        settled = time.CreateTimer(_ => Reload(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        foreach (var directory in files.Select(f => Path.GetDirectoryName(f)!).Distinct().Where(Directory.Exists))
+        settled ??= time.CreateTimer(_ => Reload(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        foreach (var directory in files.Select(f => Path.GetDirectoryName(f)!).Distinct().Where(d => !watchers.ContainsKey(d) && Directory.Exists(d)))
         {
             var watcher = new FileSystemWatcher(directory);
             FileSystemEventHandler changed = (_, change) =>
             {
-                if (files.Contains(change.FullPath)) settled.Change(Settling, Timeout.InfiniteTimeSpan);
+                if (files.Contains(change.FullPath)) settled?.Change(Settling, Timeout.InfiniteTimeSpan);
             };
             watcher.Created += changed;
             watcher.Changed += changed;
             watcher.Deleted += changed;
             watcher.Renamed += (sender, change) => changed(sender, change);
-            watcher.Error += (_, _) => settled.Change(Settling, Timeout.InfiniteTimeSpan);
+            watcher.Error += (_, _) => settled?.Change(Settling, Timeout.InfiniteTimeSpan);
             watcher.EnableRaisingEvents = true;
-            watchers.Add(watcher);
+            watchers[directory] = watcher;
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Decant.Certificates;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -14,12 +15,28 @@ internal static class TlsListener
     public static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Makes it one.</summary>
-    public static void Secure(ListenOptions listen, HostTls tls, Callers callers)
+    public static void Secure(ListenOptions listen, HostTls tls, Enrolment enrolment, Callers callers)
         => listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             HandshakeTimeout = HandshakeTimeout,
-            OnConnection = context => ValueTask.FromResult(Options(context.Connection, tls, callers)),
+            OnConnection = context => ValueTask.FromResult(
+                context.ClientHelloInfo.ServerName == EnrolmentProof.ServerName && enrolment.Server is { } server
+                    ? ForEnrolment(context.Connection, server)
+                    : Options(context.Connection, tls, callers)),
         });
+
+    /// <summary>A controller that enrols this host: neither side has a certificate that the other could know, and both show that they know the token.</summary>
+    private static SslServerAuthenticationOptions ForEnrolment(ConnectionContext connection, SslStreamCertificateContext server)
+    {
+        connection.Features.Set(new Caller("a controller that enrols this host", connection.RemoteEndPoint?.ToString() ?? "", Rights.None) { IsForEnrolment = true });
+        return new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = server,
+            EnabledSslProtocols = SslProtocols.Tls13,
+            AllowTlsResume = false,
+            AllowRenegotiation = false,
+        };
+    }
 
     private static SslServerAuthenticationOptions Options(ConnectionContext connection, HostTls tls, Callers callers) => new()
     {

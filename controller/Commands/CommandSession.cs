@@ -3,6 +3,7 @@ using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
+using Decant.Controller.Security;
 using Decant.Controller.State;
 using Decant.Errors;
 using Decant.V1;
@@ -13,8 +14,9 @@ namespace Decant.Controller.Commands;
 /// <summary>What commands share: where they print, the channels to the agents, the clock, the manifest and the journal.</summary>
 /// <param name="Terminal">Where they print.</param>
 /// <param name="Channels">To the agents.</param>
+/// <param name="Identities">Who the operator is.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels, TimeProvider Time)
+internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels, OperatorIdentities Identities, TimeProvider Time)
 {
     /// <summary>Output for machines was asked for.</summary>
     public static bool IsJson(ParseResult parsed) => parsed.GetValue(CommonOptions.Json);

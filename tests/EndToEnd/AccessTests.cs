@@ -257,6 +257,7 @@ public class AccessTests
 
     private static bool MayCall(string role, ICall call) => role switch
     {
+        _ when call is ContractCall { Method.Name: "BeginEnrolment" or "CompleteEnrolment" or "Join" } => false,
         "no role" => false,
         "admin" or "deployer of the app" => true,
         _ => call is ForeignCall || Reads.Contains(((ContractCall)call).Method.Name),
@@ -300,7 +301,15 @@ public class AccessTests
     private static async Task AskReflectionAsync(GrpcChannel channel, CancellationToken cancellation)
     {
         using var call = new ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo(cancellationToken: cancellation);
-        await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "*" }, cancellation);
+        try
+        {
+            await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "*" }, cancellation);
+        }
+        catch (Exception exception) when (exception is RpcException or InvalidOperationException or IOException or HttpRequestException)
+        {
+            // The stream ended under the writer: the call's own status says why.
+        }
+
         await call.ResponseStream.MoveNext(cancellation);
     }
 

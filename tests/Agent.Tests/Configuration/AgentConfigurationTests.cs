@@ -163,9 +163,9 @@ internal sealed class AgentConfigurationTests
     [TestCase("- a", 1, 1, "the file must be a mapping of keys to values, not a list")]
     [TestCase("listen: yes", 1, 9, "listen must be a mapping")]
     [TestCase("data_dir: var/lib", 1, 11, "data_dir: \"var/lib\" must be an absolute path")]
-    [TestCase("listen:\n  tcp: 0.0.0.0:7420\n  tls: off", 2, 8, "0.0.0.0 is not loopback and tls is off: anybody who reaches that address could deploy here")]
-    [TestCase("listen:\n  tcp: \"[::]:7420\"\n  tls: off", 2, 8, "is not loopback")]
-    [TestCase("listen:\n  tcp: 10.0.0.5:7420\n  tls: off", 2, 8, "or listen on 127.0.0.1:7420")]
+    [TestCase("listen:\n  tcp: 0.0.0.0:7420\n  tls: off", 2, 3, "0.0.0.0 is not loopback and tls is off: anybody who reaches that address could deploy here")]
+    [TestCase("listen:\n  tcp: \"[::]:7420\"\n  tls: off", 2, 3, "is not loopback")]
+    [TestCase("listen:\n  tcp: 10.0.0.5:7420\n  tls: off", 2, 3, "or listen on 127.0.0.1:7420")]
     [TestCase("listen:\n  tcp: web1:7420", 2, 8, "\"web1\" is not an IP address")]
     [TestCase("listen:\n  tcp: 127.0.0.1", 2, 8, "is not address:port")]
     [TestCase("listen:\n  tcp: 127.0.0.1:70000", 2, 8, "is not address:port")]
@@ -221,7 +221,7 @@ internal sealed class AgentConfigurationTests
         var result = Read("""
             host: a b
             listen:
-              tcp: 0.0.0.0:1
+              tcp: 0.0.0.0
               udp: 1
             limits: { ratio: x, entries: y }
             epmdport: 4369

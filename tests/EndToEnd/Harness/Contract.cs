@@ -44,8 +44,16 @@ internal static class Contract
             default:
                 using (var sending = agent.AsyncClientStreamingCall(call, null, options))
                 {
-                    await sending.RequestStream.WriteAsync(request, cancellation);
-                    await sending.RequestStream.CompleteAsync();
+                    try
+                    {
+                        await sending.RequestStream.WriteAsync(request, cancellation);
+                        await sending.RequestStream.CompleteAsync();
+                    }
+                    catch (Exception exception) when (exception is RpcException or InvalidOperationException or IOException or HttpRequestException)
+                    {
+                        // The stream ended under the writer: the call's own status says why.
+                    }
+
                     answers.Add(Parse(method, await sending));
                 }
 

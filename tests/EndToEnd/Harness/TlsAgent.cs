@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Decant.Certificates;
 using Grpc.Net.Client;
 
 namespace Decant.EndToEnd.Harness;
@@ -15,9 +17,8 @@ internal sealed class TlsAgent : IAsyncDisposable
     private TlsAgent(string access)
     {
         Directory = System.IO.Directory.CreateTempSubdirectory("decant-e2e-").FullName;
-        System.IO.Directory.CreateDirectory(TlsDirectory);
         Port = ports.Next();
-        File.WriteAllText(Path.Combine(Directory, "agent.yml"), $$"""
+        File.WriteAllText(ConfigurationFile, $$"""
             host: web1
             data_dir: {{Directory}}/data
             listen: { unix: {{Directory}}/decantd.sock, tcp: 127.0.0.1:{{Port}} }
@@ -25,10 +26,11 @@ internal sealed class TlsAgent : IAsyncDisposable
             limits: { disk_floor: 16MiB }
             {{access}}
             """);
-        File.WriteAllText(Path.Combine(TlsDirectory, "ca.pem"), Ca.Pem);
     }
 
     public string Directory { get; }
+
+    public string ConfigurationFile => Path.Combine(Directory, "agent.yml");
 
     public int Port { get; }
 
@@ -41,13 +43,52 @@ internal sealed class TlsAgent : IAsyncDisposable
 
     public RunningProgram Agent { get; private set; } = null!;
 
-    public static async Task<TlsAgent> StartAsync(CancellationToken cancellation, string access = "", X509Certificate2? certificate = null)
+    public static async Task<TlsAgent> StartAsync(CancellationToken cancellation, string access = "", bool enrolled = true)
     {
         var agent = new TlsAgent(access);
-        agent.Show(certificate ?? agent.Ca.Host("web1"));
-        agent.Agent = RunningProgram.Start(Programs.Decantd, ["--config", Path.Combine(agent.Directory, "agent.yml")]);
-        await agent.Agent.WaitForLineAsync("agent is ready", cancellation);
+        if (enrolled)
+        {
+            System.IO.Directory.CreateDirectory(agent.TlsDirectory);
+            File.WriteAllText(Path.Combine(agent.TlsDirectory, "ca.pem"), agent.Ca.Pem);
+            agent.Show(agent.Ca.Host("web1"));
+        }
+
+        await agent.RunAsync(cancellation);
         return agent;
+    }
+
+    /// <summary>Ends it, and starts it again.</summary>
+    public async Task RestartAsync(CancellationToken cancellation)
+    {
+        await Agent.DisposeAsync();
+        await RunAsync(cancellation);
+    }
+
+    /// <summary>As a controller connects that enrols it.</summary>
+    /// <param name="seen">SHA-256 of the certificate that it showed.</param>
+    public GrpcChannel ConnectForEnrolment(out Func<byte[]> seen)
+    {
+        var shown = Array.Empty<byte>();
+        seen = () => shown;
+        return GrpcChannel.ForAddress($"https://127.0.0.1:{Port}", new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                SslOptions = new SslClientAuthenticationOptions
+                {
+                    TargetHost = EnrolmentProof.ServerName,
+                    EnabledSslProtocols = SslProtocols.Tls13,
+#pragma warning disable CA5359 // The proof says later whether it is the agent.
+                    RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                    {
+                        shown = SHA256.HashData(certificate!.GetRawCertData());
+                        return true;
+                    },
+#pragma warning restore CA5359
+                },
+            },
+            DisposeHttpClient = true,
+        });
     }
 
     /// <summary>Gives it another certificate.</summary>
@@ -96,6 +137,12 @@ internal sealed class TlsAgent : IAsyncDisposable
         File.WriteAllText(Path.Combine(directory, "ca.pem"), (trusted ?? Ca).Pem);
         if (certificate is not null) TestCa.Write(certificate, Path.Combine(directory, "operator.pem"), Path.Combine(directory, "operator.key"));
         return directory;
+    }
+
+    private async Task RunAsync(CancellationToken cancellation)
+    {
+        Agent = RunningProgram.Start(Programs.Decantd, ["--config", ConfigurationFile]);
+        await Agent.WaitForLineAsync("agent is ready", cancellation);
     }
 
     public async ValueTask DisposeAsync()
