@@ -79,7 +79,8 @@ public partial class EnrolmentTests
         });
         using var certificate = X509Certificate2.CreateFromPemFile(Path.Combine(theirs, "operator.pem"), Path.Combine(theirs, "operator.key"));
         Assert.That(SubjectNames.Of(certificate).Uris, Is.EqualTo(new[] { "urn:decant:role:deployer:shop", "urn:decant:role:observer" }));
-        using var channel = agent.Connect(certificate);
+        using var ca = X509Certificate2.CreateFromPem(await File.ReadAllTextAsync(Path.Combine(theirs, "ca.pem"), cancellation));
+        using var channel = agent.Connect(certificate, trusted: ca);
         var refused = await AgentClient.ErrorAsync(() => AgentClient.ResultAsync(
             new Instances.InstancesClient(channel).Retire(new RetireRequest { Operation = AgentClient.NewOperation(), App = "demo", Slot = "main" }, cancellationToken: cancellation),
             cancellation));

@@ -70,13 +70,13 @@ internal sealed class TlsAgent : IAsyncDisposable
     {
         var shown = Array.Empty<byte>();
         seen = () => shown;
-        return GrpcChannel.ForAddress($"https://127.0.0.1:{Port}", new GrpcChannelOptions
+        return GrpcChannel.ForAddress($"https://{EnrolmentProof.ServerName}:{Port}", new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
             {
+                ConnectCallback = DialAsync,
                 SslOptions = new SslClientAuthenticationOptions
                 {
-                    TargetHost = EnrolmentProof.ServerName,
                     EnabledSslProtocols = SslProtocols.Tls13,
 #pragma warning disable CA5359 // The proof says later whether it is the agent.
                     RemoteCertificateValidationCallback = (_, certificate, _, _) =>
@@ -105,16 +105,12 @@ internal sealed class TlsAgent : IAsyncDisposable
     /// <summary>As any tool connects, with the framework's own checks of the agent's certificate.</summary>
     /// <param name="certificate">What it shows; null: nothing.</param>
     /// <param name="host">Whom it means.</param>
-    public GrpcChannel Connect(X509Certificate2? certificate, string host = "web1") => GrpcChannel.ForAddress($"https://{host}:{Port}", new GrpcChannelOptions
+    /// <param name="trusted">The CA that it believes; the test's own when missing.</param>
+    public GrpcChannel Connect(X509Certificate2? certificate, string host = "web1", X509Certificate2? trusted = null) => GrpcChannel.ForAddress($"https://{host}:{Port}", new GrpcChannelOptions
     {
         HttpHandler = new SocketsHttpHandler
         {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                await socket.ConnectAsync(IPAddress.Loopback, Port, cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
+            ConnectCallback = DialAsync,
             SslOptions = new SslClientAuthenticationOptions
             {
                 EnabledSslProtocols = SslProtocols.Tls13,
@@ -122,7 +118,7 @@ internal sealed class TlsAgent : IAsyncDisposable
                 CertificateChainPolicy = new X509ChainPolicy
                 {
                     TrustMode = X509ChainTrustMode.CustomRootTrust,
-                    CustomTrustStore = { Ca.Certificate },
+                    CustomTrustStore = { trusted ?? Ca.Certificate },
                     RevocationMode = X509RevocationMode.NoCheck,
                 },
             },
@@ -137,6 +133,14 @@ internal sealed class TlsAgent : IAsyncDisposable
         File.WriteAllText(Path.Combine(directory, "ca.pem"), (trusted ?? Ca).Pem);
         if (certificate is not null) TestCa.Write(certificate, Path.Combine(directory, "operator.pem"), Path.Combine(directory, "operator.key"));
         return directory;
+    }
+
+    /// <summary>Whatever the name: the agent is here.</summary>
+    private async ValueTask<Stream> DialAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, Port, cancellation);
+        return new NetworkStream(socket, ownsSocket: true);
     }
 
     private async Task RunAsync(CancellationToken cancellation)
