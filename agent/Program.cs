@@ -10,10 +10,10 @@ using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Proxy;
 using Decant.Agent.Releases;
+using Decant.Agent.Security;
 using Decant.Agent.State;
 using Decant.Agent.Supervision;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Serilog;
 
@@ -37,6 +37,8 @@ switch (AgentArguments.Parse(args))
         return Accept(configuration);
     case AgentArguments.Run run when Read(run.ConfigurationFile) is { } configuration:
         return await RunAsync(configuration);
+    case AgentArguments.Join join when Read(join.ConfigurationFile) is { } configuration:
+        return await JoinProgram.RunAsync(configuration, join.Token);
     case AgentArguments.RunProxy proxy when Read(proxy.ConfigurationFile) is { } configuration:
         return await ProxyProgram.RunAsync(configuration);
     default:
@@ -74,10 +76,12 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     builder.Host.UseSerilog(log);
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
-        // Plain HTTP/2 on a unix socket and on loopback only. Mutual TLS on other addresses has its place here.
-        if (configuration.Listen.Unix is { } path) kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http2);
-        if (configuration.Listen.Tcp is { } address) kestrel.Listen(address, listen => listen.Protocols = HttpProtocols.Http2);
-        ListenerLimits.Set(kestrel.Limits);
+        AgentListeners.Open(
+            kestrel,
+            configuration.Listen,
+            kestrel.ApplicationServices.GetRequiredService<HostTls>(),
+            kestrel.ApplicationServices.GetRequiredService<Enrolment>(),
+            kestrel.ApplicationServices.GetRequiredService<Callers>());
     });
 
     var services = builder.Services;
@@ -87,6 +91,11 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton(TimeProvider.System);
     services.AddSingleton(configuration);
     services.AddSingleton(new AgentIdentity(configuration.Host, TimeProvider.System.GetUtcNow()));
+
+    services.AddSingleton(provider => new HostTls(configuration.Listen, TimeProvider.System, provider.GetRequiredService<ILogger<HostTls>>()));
+    services.AddSingleton<OwnCertificate>();
+    services.AddSingleton<Enrolment>();
+    services.AddSingleton<Callers>();
 
     services.AddSingleton(_ => AgentDatabase.Open(Path.Combine(configuration.DataDirectory, "agent.db")));
     services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
@@ -146,6 +155,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddGrpc(grpc =>
     {
         grpc.Interceptors.Add<ErrorInterceptor>();
+        grpc.Interceptors.Add<AccessInterceptor>();
         grpc.MaxReceiveMessageSize = 4 << 20;
     });
     services.AddSingleton<JournalHealth>();
@@ -154,6 +164,12 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddGrpcReflection();
 
     await using var app = builder.Build();
+    if (app.Services.GetRequiredService<HostTls>().Load() is { } unreachable)
+    {
+        Console.Error.WriteLine($"decantd: {unreachable}");
+        return 1;
+    }
+
     app.Use(next => new UnreadableMessages(
         next, app.Services.GetRequiredService<AgentIdentity>(), app.Services.GetRequiredService<ILogger<UnreadableMessages>>()).InvokeAsync);
     app.MapGrpcService<OperationsService>();
@@ -163,6 +179,8 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     app.MapGrpcService<HostsService>();
     app.MapGrpcService<LeasesService>();
     app.MapGrpcService<DeploymentsService>();
+    app.MapGrpcService<CertificatesService>();
+    app.MapGrpcService<EnrolmentService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

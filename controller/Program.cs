@@ -4,9 +4,12 @@ using Decant.Controller.Commands;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
+using Decant.Controller.Security;
 
-using var channels = new AgentChannels(TimeProvider.System, new CallTimings());
-var session = new CommandSession(Terminal.Create(), channels, TimeProvider.System);
+string? identity = null;
+var identities = new OperatorIdentities(() => IdentityDirectory.Find(identity, Environment.GetEnvironmentVariable, Environment.IsPrivilegedProcess));
+using var channels = new AgentChannels(TimeProvider.System, new CallTimings(), identities);
+var session = new CommandSession(Terminal.Create(), channels, identities, TimeProvider.System);
 var root = new RootCommand("Decant pours a new release of an Elixir application into a running fleet without losing a request.")
 {
     InitCommand.Create(session),
@@ -18,6 +21,8 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
     PromotionCommands.CreateAbort(session),
     PromotionCommands.CreatePause(session),
     UnlockCommand.Create(session),
+    CaCommands.Create(session),
+    HostCommands.Create(session),
     StatusCommand.Create(session),
     RepairCommand.Create(session),
     HistoryCommands.CreateHistory(session),
@@ -33,9 +38,11 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
 };
 root.Options.Add(CommonOptions.Manifest);
 root.Options.Add(CommonOptions.Json);
+root.Options.Add(CommonOptions.Identity);
 HelpText.AddTo(root);
 
 var parsed = root.Parse(args);
+identity = parsed.Errors.Count == 0 ? parsed.GetValue(CommonOptions.Identity) : null;
 using var interrupt = new Interrupt();
 var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };
 if (parsed.Action is not ParseErrorAction wrong) return await parsed.InvokeAsync(configuration, interrupt.Token);

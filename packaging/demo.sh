@@ -108,7 +108,7 @@ for host in web1 web2 web3 lb; do
   cat >"$room/$host/agent.yml" <<EOF
 host: $host
 data_dir: $room/$host/data
-listen: { unix: $room/$host/decantd.sock, tcp: 127.0.0.1:$agent_port }
+listen: { unix: $room/$host/decantd.sock, tcp: 127.0.0.1:$agent_port, tls: off }
 epmd_port: $epmd
 limits: { disk_floor: 64MiB }
 EOF
@@ -121,7 +121,7 @@ EOF
       embedded) echo "proxy: { listen: 127.0.0.1:$web, socket: $room/proxy.sock, backends: { demo: { check: /health } } }"; lb_name=proxy ;;
     esac >>"$room/$host/agent.yml"
   else
-    hosts+="  $host: { agent: 127.0.0.1:$agent_port, port: $app_port, node: demo-$host-$app_port@127.0.0.1 }"$'\n'
+    hosts+="  $host: { agent: http://127.0.0.1:$agent_port, port: $app_port, node: demo-$host-$app_port@127.0.0.1 }"$'\n'
     servers+="  server $host 127.0.0.1:$app_port"$'\n'
   fi
   start "$room/$host/agent.log" "$decantd" --config "$room/$host/agent.yml"
@@ -202,7 +202,7 @@ app: demo
 hosts:
 $hosts
 balancers:
-  edge: { agent: 127.0.0.1:$lb_port, balancer: $lb_name, backend: demo }
+  edge: { agent: http://127.0.0.1:$lb_port, balancer: $lb_name, backend: demo }
 slot:
   env:
     DEMO_DB: $room/demo.db

@@ -21,6 +21,9 @@ internal sealed record AgentConfiguration
     /// <summary>Where callers reach the agent.</summary>
     public ListenSettings Listen { get; init; } = new();
 
+    /// <summary>Who may do what.</summary>
+    public AccessSettings Access { get; init; } = new();
+
     /// <summary>Host settings of apps; apps that are not named here have the defaults.</summary>
     public IReadOnlyDictionary<AppName, AppSettings> Apps { get; init; } = new Dictionary<AppName, AppSettings>();
 
@@ -73,8 +76,50 @@ internal sealed record ListenSettings
     /// <summary>Absolute path of the unix socket; null: none.</summary>
     public string? Unix { get; init; } = "/run/decant/decantd.sock";
 
-    /// <summary>A loopback address: without TLS the agent listens on no other. Null: none.</summary>
-    public IPEndPoint? Tcp { get; init; } = new(IPAddress.Loopback, 7420);
+    /// <summary>An address; without TLS on loopback. Null: none.</summary>
+    public IPEndPoint? Tcp { get; init; } = new(IPAddress.Any, DefaultPort);
+
+    /// <summary>Where the certificates for <see cref="Tcp"/> are; null: it speaks no TLS, and is on loopback.</summary>
+    public TlsSettings? Tls { get; init; } = new(Path.Combine(Path.GetDirectoryName(AgentConfiguration.DefaultFile)!, TlsSettings.DirectoryName));
+
+    /// <summary>Where controllers expect an agent.</summary>
+    public const int DefaultPort = 7420;
+}
+
+/// <summary>The files of mutual TLS. All paths are absolute; PEM.</summary>
+/// <param name="Directory">Where they are unless one is named; also where the agent puts what it gets when it is enrolled.</param>
+internal sealed record TlsSettings(string Directory)
+{
+    /// <summary>Beside agent.yml.</summary>
+    public const string DirectoryName = "tls";
+
+    /// <summary>The CAs whose certificates callers may have.</summary>
+    public string Ca { get; init; } = Path.Combine(Directory, "ca.pem");
+
+    /// <summary>This host's certificate, and intermediates behind it.</summary>
+    public string Certificate { get; init; } = Path.Combine(Directory, "host.pem");
+
+    /// <summary>Its key.</summary>
+    public string Key { get; init; } = Path.Combine(Directory, "host.key");
+
+    /// <summary>Revocation lists of the CAs, where there are any.</summary>
+    public string Revoked { get; init; } = Path.Combine(Directory, "revoked.pem");
+}
+
+/// <summary>Who may do what on this host, beside the roles that certificates have.</summary>
+internal sealed record AccessSettings
+{
+    /// <summary>Roles of certificates, by one of their names.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<RoleName>> Certificates { get; init; } = new Dictionary<string, IReadOnlyList<RoleName>>();
+
+    /// <summary>Roles of users who call over the unix socket, by name or number. A user's own count, not those of its groups.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<RoleName>> Users { get; init; } = new Dictionary<string, IReadOnlyList<RoleName>>();
+
+    /// <summary>Roles of groups, by name or number; null: the socket's group is admin.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<RoleName>>? Groups { get; init; }
+
+    /// <summary>Backends that an app's deployers may change, beside the one that has the app's name.</summary>
+    public IReadOnlyDictionary<AppName, IReadOnlyList<MemberName>> Backends { get; init; } = new Dictionary<AppName, IReadOnlyList<MemberName>>();
 }
 
 /// <summary>An app on this host.</summary>

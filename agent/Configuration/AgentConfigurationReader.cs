@@ -47,7 +47,8 @@ internal static class AgentConfigurationReader
         {
             Host = root.Value("host", defaults.Host, Values.Host),
             DataDirectory = root.Value("data_dir", defaults.DataDirectory, Values.AbsolutePath),
-            Listen = Listen(root.Section("listen")),
+            Listen = ListenSection.Read(root.Section("listen"), file),
+            Access = AccessSection.Read(root.Section("access")),
             Apps = Named<AppName, AppSettings>(root.Section("apps"), AppName.TryParse, App),
             Balancers = Named<BalancerName, BalancerSettings>(root.Section("balancers"), BalancerName.TryParse, Balancer),
             AgentCheck = AgentCheck(root.Section("agent_check")),
@@ -60,27 +61,13 @@ internal static class AgentConfigurationReader
             Logging = Logging(root.Section("logging")),
         };
         configuration = ProxySection.AddBalancer(configuration, root);
-        root.Refuse("tls", Values.NoTls);
+        root.Refuse("tls", "belongs to listen: write listen: { tls: … }");
         if (configuration.AgentCheck is null && configuration.Balancers.FirstOrDefault(b => b.Value is BalancerSettings.AgentCheck).Key is { } asked)
             root.Wrong("balancers", $"{asked} is asked by HAProxies, and they can ask nowhere: set agent_check.listen, for example 0.0.0.0:7421");
         root.RefuseOthers();
         return problems.Count > 0
             ? new AgentConfigurationResult(null, InOrder(problems))
             : new AgentConfigurationResult(configuration, []);
-    }
-
-    private static ListenSettings Listen(YamlSection section)
-    {
-        var defaults = new ListenSettings();
-        var listen = new ListenSettings
-        {
-            Unix = section.Value("unix", defaults.Unix, Values.UnixSocket),
-            Tcp = section.Value("tcp", defaults.Tcp, Values.LoopbackAddress),
-        };
-        section.Refuse("tls", Values.NoTls);
-        if (listen is { Unix: null, Tcp: null }) section.Wrong("unix", "both unix and tcp are off: nobody could reach the agent; keep one of them");
-        section.RefuseOthers();
-        return listen;
     }
 
     private static Dictionary<TName, TSettings> Named<TName, TSettings>(

@@ -1,17 +1,13 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Decant.Names;
 
 namespace Decant.Agent.Configuration;
 
 /// <summary>How each kind of value in agent.yml is read, and why a text is none.</summary>
 internal static class Values
 {
-    /// <summary>What is said to whoever asks for TLS.</summary>
-    public const string NoTls =
-        "this version has no TLS yet, and ignoring the key would leave the agent open: remove it, listen on loopback, and reach the agent "
-        + "through a tunnel (ssh -L 7420:127.0.0.1:7420 HOST)";
-
     /// <summary>sockaddr_un.sun_path has 108 bytes with its terminator, unix(7).</summary>
     private const int MaxSocketPath = 107;
 
@@ -46,17 +42,6 @@ internal static class Values
     {
         var path = UnixSocket(text);
         return path.Problem is null && path.Value is null ? Read<string>.Not("cannot be off") : new Read<string>(path.Value, path.Problem);
-    }
-
-    /// <summary>An address on loopback, or "off": null.</summary>
-    public static Read<IPEndPoint?> LoopbackAddress(string text)
-    {
-        var read = Address(text);
-        if (read is not { Problem: null, Value: { } address } || IPAddress.IsLoopback(address.Address)) return read;
-        var port = address.Port;
-        return Read<IPEndPoint?>.Not(
-            $"{text[..text.LastIndexOf(':')]} is not loopback and this version has no TLS yet: anybody who reaches that address could deploy here; listen on "
-            + $"127.0.0.1:{port} and reach it through a tunnel (ssh -L {port}:127.0.0.1:{port} HOST)");
     }
 
     /// <summary>An IP address with a port, or "off": null.</summary>
@@ -169,5 +154,12 @@ internal static class Values
         _ => Read<LogFormat>.Not($"\"{text}\" is not a format; known: text, json"),
     };
 
-    private static bool IsOff(string text) => text is "off" or "false";
+    public static Read<RoleName> Role(string text)
+        => RoleName.TryParse(text, out var role, out var reason) ? role : Read<RoleName>.Not(reason);
+
+    public static Read<MemberName> Backend(string text)
+        => MemberName.TryParse(text, out var name, out var reason) ? name : Read<MemberName>.Not(reason);
+
+    /// <summary>Whether it stands for "none".</summary>
+    public static bool IsOff(string text) => text is "off" or "false";
 }

@@ -78,6 +78,9 @@ internal sealed class YamlSection
     /// <summary>Whether a key is there with a value.</summary>
     public bool Has(string key) => Find(key) is { } node && !IsNothing(node);
 
+    /// <summary>Whether a key has a single value, where it may have a mapping instead.</summary>
+    public bool HasValue(string key) => Find(key) is YamlScalarNode node && !IsNothing(node);
+
     /// <summary>Notes that the value of a key is wrong (or, without a value, the mapping as a whole).</summary>
     public void Wrong(string key, string reason) => Wrong((YamlNode?)KeyNode(key) ?? mapping, $"{PathOf(key)}: {reason}");
 

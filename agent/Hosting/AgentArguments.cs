@@ -11,6 +11,7 @@ internal abstract record AgentArguments
         decantd, the Decant agent: owns the releases and the release processes of this host.
 
         usage: decantd [--config FILE]                  run (FILE defaults to /etc/decant/agent.yml)
+               decantd join [TOKEN] [--config FILE]     give the running agent a token of `decant host enroll`; without TOKEN it is read from standard input
                decantd proxy [--config FILE]            run the embedded proxy that the configuration describes
                decantd --check-config [--config FILE]   report every error in the configuration
                decantd --accept-rebuilt-state [--config FILE]   go on without a state that is damaged or lost; the agent must not run
@@ -27,7 +28,9 @@ internal abstract record AgentArguments
         var file = AgentConfiguration.DefaultFile;
         var (checkOnly, accepts) = (false, false);
         var isProxy = arguments is [ProxyProgram.Mode, ..];
-        for (var i = isProxy ? 1 : 0; i < arguments.Count; i++)
+        var isJoin = arguments is [JoinProgram.Mode, ..];
+        string? token = null;
+        for (var i = isProxy || isJoin ? 1 : 0; i < arguments.Count; i++)
         {
             switch (arguments[i])
             {
@@ -49,11 +52,15 @@ internal abstract record AgentArguments
                     return new ShowVersion();
                 case "--help" or "-h":
                     return new ShowHelp();
+                case var word when isJoin && token is null && !word.StartsWith('-'):
+                    token = word;
+                    break;
                 case var other:
                     return new Wrong($"unknown argument \"{other}\"");
             }
         }
 
+        if (isJoin) return checkOnly || accepts ? new Wrong("join takes a token and --config only") : new Join(file, token);
         return checkOnly ? new CheckConfiguration(file) : accepts ? new AcceptRebuiltState(file) : isProxy ? new RunProxy(file) : new Run(file);
     }
 
@@ -62,6 +69,9 @@ internal abstract record AgentArguments
 
     /// <summary>Run as the embedded proxy.</summary>
     public sealed record RunProxy(string ConfigurationFile) : AgentArguments;
+
+    /// <summary>Give the running agent a token; null: it comes from standard input.</summary>
+    public sealed record Join(string ConfigurationFile, string? Token) : AgentArguments;
 
     /// <summary>Report what is wrong with the configuration.</summary>
     public sealed record CheckConfiguration(string ConfigurationFile) : AgentArguments;

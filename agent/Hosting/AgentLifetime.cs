@@ -64,7 +64,7 @@ internal sealed partial class AgentLifetime(
             identity.Host,
             AgentIdentity.Version,
             Environment.ProcessId,
-            string.Join(" and ", new[] { configuration.Listen.Unix, configuration.Listen.Tcp?.ToString() }.Where(l => l is not null)));
+            string.Join(" and ", new[] { configuration.Listen.Unix, Tcp(configuration.Listen) }.Where(l => l is not null)));
         return Task.CompletedTask;
     }
 
@@ -80,6 +80,8 @@ internal sealed partial class AgentLifetime(
 
     /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static string? Tcp(ListenSettings listen) => listen.Tcp is { } address ? $"{address} ({(listen.Tls is null ? "no TLS" : "TLS")})" : null;
 
     [LoggerMessage(1, LogLevel.Information, "agent is ready: host {Host}, version {Version}, pid {Pid}, listening on {Listeners}")]
     private partial void LogReady(string host, string version, int pid, string listeners);

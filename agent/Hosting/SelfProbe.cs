@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using Decant.Agent.Configuration;
+using Decant.Agent.Security;
 
 namespace Decant.Agent.Hosting;
 
@@ -9,7 +10,7 @@ namespace Decant.Agent.Hosting;
 /// Calls this agent as its callers do: <c>grpc.health.v1.Health/Check</c> over its own listener. An answer shows that it accepts connections,
 /// that its threads run, and (see <see cref="JournalHealth"/>) that neither the runner nor the journal hangs.
 /// </summary>
-internal sealed class SelfProbe(AgentConfiguration configuration) : IDisposable
+internal sealed class SelfProbe(AgentConfiguration configuration, OwnCertificate own) : IDisposable
 {
     // An empty HealthCheckRequest: not compressed, no bytes (gRPC over HTTP2, Length-Prefixed-Message).
     private static readonly byte[] EmptyMessage = new byte[5];
@@ -19,10 +20,12 @@ internal sealed class SelfProbe(AgentConfiguration configuration) : IDisposable
         UseProxy = false,
         // A connection for each call: an agent that no longer accepts is found.
         PooledConnectionLifetime = TimeSpan.Zero,
-        ConnectCallback = (_, cancellation) =>
+        ConnectCallback = (_, cancellation) => configuration.Listen switch
         {
-            var listen = configuration.Listen;
-            return SocketStream.OpenAsync(listen.Unix is { } path ? new UnixDomainSocketEndPoint(path) : listen.Tcp!, cancellation);
+            { Unix: { } path } => SocketStream.OpenAsync(new UnixDomainSocketEndPoint(path), cancellation),
+            { Tls: null, Tcp: { } address } => SocketStream.OpenAsync(address, cancellation),
+            { Tcp: { } address } => own.ConnectAsync(address, cancellation),
+            _ => throw new InvalidOperationException("the agent listens nowhere"),
         },
     })
     {
@@ -32,7 +35,7 @@ internal sealed class SelfProbe(AgentConfiguration configuration) : IDisposable
     /// <summary>Returns when the agent has answered, whatever it says of its health; throws when it cannot be reached.</summary>
     public async Task CallAsync(CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "http://agent/grpc.health.v1.Health/Check")
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{Scheme}://agent/grpc.health.v1.Health/Check")
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -42,6 +45,9 @@ internal sealed class SelfProbe(AgentConfiguration configuration) : IDisposable
         using var response = await http.SendAsync(request, cancellation);
         response.EnsureSuccessStatusCode();
     }
+
+    // HTTP/2 says it in each request (RFC 9113, 8.3.1), and Kestrel takes the right one only.
+    private string Scheme => configuration.Listen is { Unix: null, Tls: not null } ? "https" : "http";
 
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();

@@ -6,6 +6,11 @@ namespace Decant.Agent.Hosting;
 /// <summary>The agent's unix socket: a stale one is cleared away, and only its owner and group may connect.</summary>
 internal static partial class UnixListener
 {
+    // statx(2).
+    private const int AtFdCwd = -100;
+    private const int NoFollow = 0x100;
+    private const int StatusBytes = 256;
+
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
     private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
@@ -35,6 +40,15 @@ internal static partial class UnixListener
     /// <summary>Restricts the socket, once it is bound.</summary>
     public static void Restrict(string path) => File.SetUnixFileMode(path, SocketMode);
 
+    /// <summary>The group that a file belongs to; null: it cannot be asked.</summary>
+    public static uint? GroupOf(string path)
+    {
+        const uint WantGroup = 0x10;
+        Span<byte> status = stackalloc byte[StatusBytes];
+        // stx_gid is at byte 24 on every architecture.
+        return Statx(AtFdCwd, path, NoFollow, WantGroup, ref MemoryMarshal.GetReference(status)) == 0 ? MemoryMarshal.Read<uint>(status[24..]) : null;
+    }
+
     private static string? WhyInUse(string path, string key)
     {
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -52,12 +66,10 @@ internal static partial class UnixListener
     // statx(2): stx_mode is at byte 28 on every architecture; its upper four bits are the type.
     private static bool IsSocket(string path)
     {
-        const int AtFdCwd = -100;
-        const int NoFollow = 0x100;
         const uint WantType = 1;
         const int TypeMask = 0xF000;
         const int TypeSocket = 0xC000;
-        Span<byte> status = stackalloc byte[256];
+        Span<byte> status = stackalloc byte[StatusBytes];
         return Statx(AtFdCwd, path, NoFollow, WantType, ref MemoryMarshal.GetReference(status)) == 0
             && (MemoryMarshal.Read<ushort>(status[28..]) & TypeMask) == TypeSocket;
     }

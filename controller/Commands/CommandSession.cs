@@ -3,6 +3,7 @@ using Decant.Controller.Console;
 using Decant.Controller.Execution;
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
+using Decant.Controller.Security;
 using Decant.Controller.State;
 using Decant.Errors;
 using Decant.V1;
@@ -13,8 +14,9 @@ namespace Decant.Controller.Commands;
 /// <summary>What commands share: where they print, the channels to the agents, the clock, the manifest and the journal.</summary>
 /// <param name="Terminal">Where they print.</param>
 /// <param name="Channels">To the agents.</param>
+/// <param name="Identities">Who the operator is.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels, TimeProvider Time)
+internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels, OperatorIdentities Identities, TimeProvider Time)
 {
     /// <summary>Output for machines was asked for.</summary>
     public static bool IsJson(ParseResult parsed) => parsed.GetValue(CommonOptions.Json);
@@ -38,8 +40,9 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
         }
         catch (RpcException exception)
         {
-            Terminal.Error(OperatorError.FromRpc(exception));
-            return (int)(exception.StatusCode == StatusCode.Unavailable ? ExitCode.Unreachable : ExitCode.Unexpected);
+            var error = OperatorError.FromRpc(exception);
+            Terminal.Error(error);
+            return (int)(error.Code is StatusCode.Unavailable or StatusCode.Unauthenticated or StatusCode.PermissionDenied ? ExitCodes.Of(error) : ExitCode.Unexpected);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -108,7 +111,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
         catch (RpcException exception) when (exception.StatusCode != StatusCode.Cancelled)
         {
             var error = OperatorError.FromRpc(exception).With("host", host);
-            return (null, exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded ? Unreachable(agent, error) : error);
+            return (null, OperatorError.OfThisSide(exception) is null && exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded ? Unreachable(agent, error) : error);
         }
     }
 
@@ -166,7 +169,7 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
     {
         Code = StatusCode.Unavailable,
         Message = $"the agent at {agent} does not answer: {error.Message}",
-        WhatNext = "check that decantd runs there and that the address is right; from another machine, forward the port with ssh -L",
+        WhatNext = "check that decantd runs there, that the address is right, and that no firewall is in between",
     };
 }
 

@@ -14,6 +14,14 @@ internal static class CommonOptions
         Recursive = true,
     };
 
+    /// <summary>Who the operator is to the agents.</summary>
+    public static Option<string?> Identity { get; } = new("--identity")
+    {
+        Description = "Directory of your certificate (ca.pem, operator.pem, operator.key)",
+        HelpName = "DIRECTORY",
+        Recursive = true,
+    };
+
     /// <summary>Output for machines.</summary>
     public static Option<bool> Json { get; } = new("--json")
     {

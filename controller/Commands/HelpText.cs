@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Decant.Controller.Console;
 using Decant.Controller.Execution;
+using Decant.Controller.Security;
 using Decant.Controller.State;
 
 namespace Decant.Controller.Commands;
@@ -20,6 +21,7 @@ internal sealed class HelpText : SynchronousCommandLineAction
     private static readonly (string Left, string Right)[] Variables =
     [
         (StateDirectory.Variable, "where deployments are journaled; otherwise $XDG_STATE_HOME/decant or ~/.local/state/decant"),
+        (IdentityDirectory.Variable, "your certificate's directory; otherwise $XDG_CONFIG_HOME/decant or ~/.config/decant"),
         ("NO_COLOR", "no colours"),
     ];
 

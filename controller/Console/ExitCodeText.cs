@@ -14,7 +14,7 @@ internal static class ExitCodeText
         ExitCode.FailedSafely => "the deployment failed, and every host serves what it served before",
         ExitCode.NeedsAttention => "the deployment failed and was not wholly rolled back, or lost its lease: a person has to look",
         ExitCode.Unreachable => "a host or a balancer cannot be reached; nothing was touched",
-        ExitCode.Refused => "refused: the release failed before (see --again), another deployment is running or holds the lease, or it is no time for one (see --now)",
+        ExitCode.Refused => "refused: the release failed before (see --again), another deployment is running or holds the lease, it is no time for one (see --now), or your role is not enough",
         ExitCode.AwaitingPromotion => "the canaries have proved themselves; `decant promote` or `decant abort` decides",
         ExitCode.Drift => "something is not as it should be (status --check, repair)",
         ExitCode.Stopped => "stopped by Ctrl-C or `decant pause`; `decant resume` goes on with a deployment",

@@ -21,7 +21,9 @@ internal enum ExitCode
     /// <summary>A host or a balancer cannot be reached. Nothing was touched.</summary>
     Unreachable = 5,
 
-    /// <summary>Refused: the release failed before (see <c>--again</c>), or another deployment of the app is running or holds its lease.</summary>
+    /// <summary>
+    /// Refused: the release failed before (see <c>--again</c>), another deployment of the app is running or holds its lease, or the certificate's role is not enough.
+    /// </summary>
     Refused = 6,
 
     /// <summary>The canaries run and have proved themselves; <c>decant promote</c> goes on.</summary>

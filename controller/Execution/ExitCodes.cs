@@ -11,6 +11,7 @@ internal static class ExitCodes
     {
         { Reason: Refusals.ReleaseFailedBefore or Refusals.DeploymentRuns or Refusals.OutsideWindow } => ExitCode.Refused,
         { Reason: Refusals.LeaseHeld or Refusals.LeaseLost or Refusals.OperationsRunning } => ExitCode.Refused,
+        { Code: StatusCode.Unauthenticated or StatusCode.PermissionDenied } => ExitCode.Refused,
         { Code: StatusCode.Unavailable } => ExitCode.Unreachable,
         { Code: StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.FailedPrecondition or StatusCode.AlreadyExists } => ExitCode.Usage,
         { Code: StatusCode.Aborted or StatusCode.DeadlineExceeded } => ExitCode.FailedSafely,

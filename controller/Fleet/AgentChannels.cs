@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using Decant.Controller.Security;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -9,12 +10,12 @@ namespace Decant.Controller.Fleet;
 
 /// <summary>
 /// Connections to agents, made when first used: one for each address, and another one for archives, so that no question waits behind
-/// megabytes on a slow link. The one place that knows how an agent is reached: HTTP/2 without TLS over a unix socket or loopback, which is all that
-/// agents offer today. Mutual TLS belongs here.
+/// megabytes on a slow link. The one place that knows how an agent is reached: HTTP/2 with mutual TLS, or without it over a unix socket or loopback.
 /// </summary>
 /// <param name="time">Measures deadlines.</param>
 /// <param name="timings">When an agent counts as gone.</param>
-internal sealed class AgentChannels(TimeProvider time, CallTimings timings) : IDisposable
+/// <param name="identities">Who the operator is.</param>
+internal sealed class AgentChannels(TimeProvider time, CallTimings timings, OperatorIdentities identities) : IDisposable
 {
     private const int LargestMessage = 4 * 1024 * 1024;
 
@@ -56,9 +57,9 @@ internal sealed class AgentChannels(TimeProvider time, CallTimings timings) : ID
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             EnableMultipleHttp2Connections = true,
             UseProxy = false,
-            ConnectCallback = (to, cancellation) => ConnectAsync(address.SocketPath, to.DnsEndPoint, bulk, cancellation),
+            ConnectCallback = (to, cancellation) => ConnectAsync(address, to.DnsEndPoint, bulk, cancellation),
         };
-        var uri = address.SocketPath is null ? $"http://{address.Host}:{address.Port}" : "http://localhost";
+        var uri = address.SocketPath is null ? $"{(address.CertifiedName is null ? "http" : "https")}://{address.Host}:{address.Port}" : "http://localhost";
         var channel = GrpcChannel.ForAddress(uri, new GrpcChannelOptions
         {
             HttpHandler = handler,
@@ -69,7 +70,15 @@ internal sealed class AgentChannels(TimeProvider time, CallTimings timings) : ID
         return (channel, channel.Intercept(new MeasuredDeadlines(time, timings.Answer)));
     }
 
-    private async ValueTask<Stream> ConnectAsync(string? path, DnsEndPoint address, bool bulk, CancellationToken cancellation)
+    /// <summary>Connects; over TLS, the handler takes the stream as it is (SocketsHttpHandler leaves an SslStream of the callback alone).</summary>
+    private async ValueTask<Stream> ConnectAsync(AgentAddress agent, DnsEndPoint address, bool bulk, CancellationToken cancellation)
+    {
+        if (agent.CertifiedName is null) return await DialAsync(agent.SocketPath, address, bulk, cancellation);
+        var identity = identities.Current();
+        return await AgentStream.OpenAsync(await DialAsync(null, address, bulk, cancellation), agent, identity, time, cancellation);
+    }
+
+    private async ValueTask<Stream> DialAsync(string? path, DnsEndPoint address, bool bulk, CancellationToken cancellation)
     {
         var socket = path is null
             ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }

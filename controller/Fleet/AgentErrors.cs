@@ -22,7 +22,7 @@ internal static class AgentErrors
     public static OperatorError Of(RpcException exception, AgentAddress agent)
     {
         var error = OperatorError.FromRpc(exception);
-        if (OperatorError.StatusOf(exception) is not null) return error;
+        if (OperatorError.StatusOf(exception) is not null || OperatorError.OfThisSide(exception) is not null) return error;
         return error with
         {
             Code = IsUnknown(exception, error) ? StatusCode.Unavailable : error.Code,

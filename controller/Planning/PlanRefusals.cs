@@ -1,5 +1,6 @@
 using Decant.Controller.Fleet;
 using Decant.Controller.Manifest;
+using Decant.Controller.Security;
 using Decant.Errors;
 using Decant.Names;
 using Grpc.Core;
@@ -9,7 +10,9 @@ namespace Decant.Controller.Planning;
 /// <summary>The reasons for which a host cannot be planned, in words.</summary>
 internal static class PlanRefusals
 {
-    public static PlanRefusal Unreachable(ManifestHost host, OperatorError error) => new(
+    public static PlanRefusal Unreachable(ManifestHost host, OperatorError error) => TlsErrors.IsAboutWho(error)
+        ? new PlanRefusal(host.Name, (error with { Message = $"{host.Name}: {error.Message}" }).With("host", host.Name.Value))
+        : new PlanRefusal(
         host.Name,
         new OperatorError(
             StatusCode.Unavailable,

@@ -80,13 +80,13 @@ public sealed record OperatorError(StatusCode Code, string Reason, string Messag
         };
     }
 
-    /// <summary>Reads the error out of a failed call.</summary>
+    /// <summary>Reads the error out of a failed call: the other side's, or this side's where it is known why nothing could be sent.</summary>
     public static OperatorError FromRpc(RpcException exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
         return StatusOf(exception) is { } status
             ? FromStatus(status)
-            : new OperatorError(exception.StatusCode, exception.StatusCode.ToString().ToUpperInvariant(), Printable.Lines(exception.Status.Detail));
+            : OfThisSide(exception) ?? new OperatorError(exception.StatusCode, exception.StatusCode.ToString().ToUpperInvariant(), Printable.Lines(exception.Status.Detail));
     }
 
     /// <summary>The wire form that came with a failed call; null when none came, or what came is none: then it was no agent that answered.</summary>
@@ -115,6 +115,18 @@ public sealed record OperatorError(StatusCode Code, string Reason, string Messag
         {
             return null;
         }
+    }
+
+    /// <summary>Why a call was not even sent, where what sends it says so (an <see cref="OperatorException"/>); null otherwise.</summary>
+    public static OperatorError? OfThisSide(RpcException exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        for (var cause = exception.Status.DebugException; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is OperatorException known) return known.Error;
+        }
+
+        return null;
     }
 
     /// <summary>

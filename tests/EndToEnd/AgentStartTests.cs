@@ -13,8 +13,8 @@ public class AgentStartTests
     public async Task CleanUp() => await agent.DisposeAsync();
 
     [TestCase("", 0, "")]
-    [TestCase("hots: x\nlisten: { tcp: 0.0.0.0:7420 }", 2, "agent.yml:1:1: unknown key \"hots\"; did you mean \"host\"?")]
-    [TestCase("hots: x\nlisten: { tcp: 0.0.0.0:7420 }", 2, "agent.yml:2:16: listen.tcp: 0.0.0.0 is not loopback")]
+    [TestCase("hots: x\nlisten: { tcp: 0.0.0.0:7420, tls: off }", 2, "agent.yml:1:1: unknown key \"hots\"; did you mean \"host\"?")]
+    [TestCase("hots: x\nlisten: { tcp: 0.0.0.0:7420, tls: off }", 2, "agent.yml:2:11: listen.tcp: 0.0.0.0 is not loopback")]
     [TestCase("supervisor: systemd", 2, "agent.yml:1:13: supervisor: \"systemd\" comes with a later version")]
     [TestCase("supervisor: docker", 2, "agent.yml:1:13: supervisor: \"docker\" is not a supervisor")]
     [TestCase("a: [", 2, "not valid YAML")]
@@ -57,7 +57,7 @@ public class AgentStartTests
         var same = await RunAsync(cancellation);
         var data = await RunWithAsync($"data_dir: {agent.Host.Data}\nlisten: {{ unix: {agent.Directory}/other.sock, tcp: off }}", cancellation);
         var socket = await RunWithAsync($"data_dir: {agent.Directory}/other\nlisten: {{ unix: {agent.Host.Directory}/decantd.sock, tcp: off }}", cancellation);
-        var port = await RunWithAsync($"data_dir: {agent.Directory}/other\nlisten: {{ unix: off, tcp: 127.0.0.1:{agent.Host.AgentPort} }}", cancellation);
+        var port = await RunWithAsync($"data_dir: {agent.Directory}/other\nlisten: {{ unix: off, tcp: 127.0.0.1:{agent.Host.AgentPort}, tls: off }}", cancellation);
 
         Assert.Multiple(() =>
         {

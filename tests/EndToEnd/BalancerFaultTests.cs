@@ -263,7 +263,7 @@ public class BalancerFaultTests
     private void WriteManifest(BrokenNginx nginx, string strategy, string environment = "")
     {
         fleet.WriteManifest(strategy, environment);
-        fleet.ChangeManifest($"agent: 127.0.0.1:{fleet.BalancerHost.AgentPort}", $"agent: 127.0.0.1:{nginx.Host.AgentPort}");
+        fleet.ChangeManifest($"agent: {fleet.BalancerHost.AgentAddress}", $"agent: {nginx.Host.AgentAddress}");
     }
 
     /// <summary>People are told the host, the step and why.</summary>

@@ -339,7 +339,7 @@ public class CommandLineTests
         {
             Assert.That(status.ExitCode, Is.EqualTo(5), status.Everything);
             Assert.That(status.Output, Does.Match(@"web1 .*running").And.Match(@"web2 .*unreachable"), status.Everything);
-            Assert.That(status.Errors, Does.Contain("web2").And.Contain("ssh -L"));
+            Assert.That(status.Errors, Does.Contain("web2").And.Contain("check that decantd runs there"));
             Assert.That(deploy.ExitCode, Is.EqualTo(5), deploy.Everything);
         });
     }

@@ -45,7 +45,8 @@ internal sealed class AgentConfigurationTests
         {
             Assert.That(configuration.Host, Is.EqualTo("web1"));
             Assert.That(configuration.DataDirectory, Is.EqualTo(defaults.DataDirectory));
-            Assert.That(configuration.Listen, Is.EqualTo(defaults.Listen));
+            Assert.That(configuration.Listen with { Tls = defaults.Listen.Tls }, Is.EqualTo(defaults.Listen));
+            Assert.That(configuration.Listen.Tls! with { Directory = "" }, Is.EqualTo(defaults.Listen.Tls! with { Directory = "" }));
             Assert.That(configuration.Limits, Is.EqualTo(defaults.Limits));
             Assert.That(configuration.Restart, Is.EqualTo(defaults.Restart));
             Assert.That(configuration.EpmdPort, Is.EqualTo(defaults.EpmdPort));
@@ -98,7 +99,12 @@ internal sealed class AgentConfigurationTests
         var configuration = Valid("""
             host: db-2.example
             data_dir: /srv/decant/
-            listen: { unix: off, tcp: "[::1]:9000" }
+            listen: { unix: off, tcp: "[::1]:9000", tls: { ca: /pki/ca.pem, certificate: /pki/me.pem, key: /pki/me.key, revoked: /pki/crl.pem } }
+            access:
+              certificates: { alice@example.com: admin, ci: [deployer:shop, deployer:blog] }
+              users: { bob: observer, 1001: admin }
+              groups: { ops: deployer:shop }
+              backends: { shop: [shop_api, Web.front] }
             apps:
               shop: { env_file: /root/shop.env }
             balancers: { edge: { kind: haproxy, socket: /tmp/s } }
@@ -114,7 +120,16 @@ internal sealed class AgentConfigurationTests
         {
             Assert.That(configuration.Host, Is.EqualTo("db-2.example"));
             Assert.That(configuration.DataDirectory, Is.EqualTo("/srv/decant"));
-            Assert.That(configuration.Listen, Is.EqualTo(new ListenSettings { Unix = null, Tcp = new IPEndPoint(IPAddress.IPv6Loopback, 9000) }));
+            Assert.That(configuration.Listen, Is.EqualTo(new ListenSettings
+            {
+                Unix = null,
+                Tcp = new IPEndPoint(IPAddress.IPv6Loopback, 9000),
+                Tls = new TlsSettings("/etc/decant/tls") { Ca = "/pki/ca.pem", Certificate = "/pki/me.pem", Key = "/pki/me.key", Revoked = "/pki/crl.pem" },
+            }));
+            Assert.That(Words(configuration.Access.Certificates), Is.EqualTo(new[] { "alice@example.com: admin", "ci: deployer:shop, deployer:blog" }));
+            Assert.That(Words(configuration.Access.Users), Is.EqualTo(new[] { "bob: observer", "1001: admin" }));
+            Assert.That(Words(configuration.Access.Groups!), Is.EqualTo(new[] { "ops: deployer:shop" }));
+            Assert.That(configuration.Access.Backends[AppName.Parse("shop")].Select(b => b.Value), Is.EqualTo(new[] { "shop_api", "Web.front" }));
             Assert.That(configuration.EnvFileOf(AppName.Parse("shop")), Is.EqualTo("/root/shop.env"));
             Assert.That(configuration.Balancers, Has.Count.EqualTo(1));
             Assert.That(configuration.Limits, Is.EqualTo(new HostLimits
@@ -148,15 +163,22 @@ internal sealed class AgentConfigurationTests
     [TestCase("- a", 1, 1, "the file must be a mapping of keys to values, not a list")]
     [TestCase("listen: yes", 1, 9, "listen must be a mapping")]
     [TestCase("data_dir: var/lib", 1, 11, "data_dir: \"var/lib\" must be an absolute path")]
-    [TestCase("listen:\n  tcp: 0.0.0.0:7420", 2, 8, "0.0.0.0 is not loopback and this version has no TLS yet")]
-    [TestCase("listen:\n  tcp: \"[::]:7420\"", 2, 8, "is not loopback")]
-    [TestCase("listen:\n  tcp: 10.0.0.5:7420", 2, 8, "ssh -L 7420:127.0.0.1:7420")]
+    [TestCase("listen:\n  tcp: 0.0.0.0:7420\n  tls: off", 2, 3, "0.0.0.0 is not loopback and tls is off: anybody who reaches that address could deploy here")]
+    [TestCase("listen:\n  tcp: \"[::]:7420\"\n  tls: off", 2, 3, "is not loopback")]
+    [TestCase("listen:\n  tcp: 10.0.0.5:7420\n  tls: off", 2, 3, "or listen on 127.0.0.1:7420")]
     [TestCase("listen:\n  tcp: web1:7420", 2, 8, "\"web1\" is not an IP address")]
     [TestCase("listen:\n  tcp: 127.0.0.1", 2, 8, "is not address:port")]
     [TestCase("listen:\n  tcp: 127.0.0.1:70000", 2, 8, "is not address:port")]
-    [TestCase("listen:\n  tls: { cert: /x }", 2, 3, "this version has no TLS yet")]
-    [TestCase("listen:\n  tls:", 2, 3, "this version has no TLS yet")]
-    [TestCase("tls: on", 1, 1, "this version has no TLS yet")]
+    [TestCase("listen:\n  tls: { cert: /x }", 2, 10, "unknown key \"listen.tls.cert\"")]
+    [TestCase("listen:\n  tls: none", 2, 8, "neither off nor the files of a certificate")]
+    [TestCase("listen:\n  tls: { key: host.key }", 2, 15, "must be an absolute path")]
+    [TestCase("tls: on", 1, 1, "belongs to listen")]
+    [TestCase("access: { users: { bob: root } }", 1, 25, "\"root\" is not a role; known: observer, deployer:APP, admin")]
+    [TestCase("access: { groups: { ops: deployer } }", 1, 26, "write deployer:APP")]
+    [TestCase("access: { certificates: { ci: [observer, deployer:Shop] } }", 1, 42, "allowed are a-z")]
+    [TestCase("access: { backends: { Shop: shop } }", 1, 23, "allowed are a-z")]
+    [TestCase("access: { backends: { shop: 'a b' } }", 1, 29, "backend")]
+    [TestCase("access: { everybody: admin }", 1, 11, "unknown key \"access.everybody\"")]
     [TestCase("listen: { unix: off, tcp: off }", 1, 11, "both unix and tcp are off")]
     [TestCase("listen: { unix: decant.sock }", 1, 17, "must be an absolute path")]
     [TestCase("supervisor: systemd", 1, 13, "comes with a later version")]
@@ -199,7 +221,7 @@ internal sealed class AgentConfigurationTests
         var result = Read("""
             host: a b
             listen:
-              tcp: 0.0.0.0:1
+              tcp: 0.0.0.0
               udp: 1
             limits: { ratio: x, entries: y }
             epmdport: 4369
@@ -303,4 +325,7 @@ internal sealed class AgentConfigurationTests
             },
             iter: 3000);
     }
+
+    private static IEnumerable<string> Words(IReadOnlyDictionary<string, IReadOnlyList<RoleName>> grants)
+        => grants.Select(g => $"{g.Key}: {string.Join(", ", g.Value)}");
 }

@@ -24,9 +24,9 @@ internal sealed record DecantWay(string Name, bool TwoSlots) : Way(Name)
         await File.WriteAllTextAsync(Path.Combine(fleet.Directory, "decant.yml"), $$"""
             app: demo
             hosts:
-            {{string.Join('\n', fleet.Hosts.Select(h => $"  {h.Name}: {{ agent: 127.0.0.1:{h.AgentPort}, {SlotsOf(h)} }}"))}}
+            {{string.Join('\n', fleet.Hosts.Select(h => $"  {h.Name}: {{ agent: http://127.0.0.1:{h.AgentPort}, {SlotsOf(h)} }}"))}}
             balancers:
-              edge: { agent: 127.0.0.1:{{edge.AgentPort}}, backend: demo }
+              edge: { agent: http://127.0.0.1:{{edge.AgentPort}}, backend: demo }
             slot:
               env: { DEMO_DB: {{fleet.Database}}, DEMO_WARMUP_MS: 200 }
             health:

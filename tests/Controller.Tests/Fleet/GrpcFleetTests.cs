@@ -13,7 +13,7 @@ public class GrpcFleetTests
     private static readonly AppName App = AppName.Parse("shop");
     private static readonly OperationId Operation = OperationId.Parse("d/1/web1/step");
     private static readonly DeploymentId Deployment = DeploymentId.Parse("d");
-    private readonly AgentChannels channels = new(TimeProvider.System, new CallTimings());
+    private readonly AgentChannels channels = new(TimeProvider.System, new CallTimings(), NoIdentity.Here);
 
     [OneTimeTearDown]
     public void Close() => channels.Dispose();

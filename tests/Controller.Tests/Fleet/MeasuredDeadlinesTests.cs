@@ -16,7 +16,7 @@ public class MeasuredDeadlinesTests
     {
         await using var agent = new ScriptedAgent { BeforeCancel = Task.Delay(Timeout.Infinite, cancellation) };
         await agent.StartAsync();
-        using var channels = new AgentChannels(time, new CallTimings());
+        using var channels = new AgentChannels(time, new CallTimings(), NoIdentity.Here);
         var call = new Operations.OperationsClient(channels.To(Address(agent)))
             .CancelOperationAsync(new CancelOperationRequest { Id = "one" }, deadline: channels.Deadline(TimeSpan.FromSeconds(4)), cancellationToken: cancellation);
         await agent.CancelAsked.WaitAsync(cancellation);
@@ -32,7 +32,7 @@ public class MeasuredDeadlinesTests
     {
         await using var agent = new ScriptedAgent { BeforeCancel = Task.Delay(Timeout.Infinite, cancellation) };
         await agent.StartAsync();
-        using var channels = new AgentChannels(time, new CallTimings());
+        using var channels = new AgentChannels(time, new CallTimings(), NoIdentity.Here);
         var call = new Operations.OperationsClient(channels.To(Address(agent))).CancelOperationAsync(new CancelOperationRequest { Id = "one" }, cancellationToken: cancellation);
         await agent.CancelAsked.WaitAsync(cancellation);
 
@@ -56,7 +56,7 @@ public class MeasuredDeadlinesTests
             },
         };
         await agent.StartAsync();
-        using var channels = new AgentChannels(time, new CallTimings());
+        using var channels = new AgentChannels(time, new CallTimings(), NoIdentity.Here);
         var client = new Instances.InstancesClient(channels.To(Address(agent)));
         using var limited = client.Stop(new StopRequest(), deadline: channels.Deadline(TimeSpan.FromSeconds(2)), cancellationToken: cancellation);
         using var open = client.Stop(new StopRequest(), cancellationToken: cancellation);
@@ -77,7 +77,7 @@ public class MeasuredDeadlinesTests
     {
         await using var agent = new ScriptedAgent { BeforeCancel = Task.Delay(Timeout.Infinite, cancellation) };
         await agent.StartAsync();
-        using var channels = new AgentChannels(time, new CallTimings());
+        using var channels = new AgentChannels(time, new CallTimings(), NoIdentity.Here);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var call = new Operations.OperationsClient(channels.To(Address(agent))).CancelOperationAsync(new CancelOperationRequest { Id = "one" }, cancellationToken: giveUp.Token);
         await agent.CancelAsked.WaitAsync(cancellation);

@@ -1,4 +1,3 @@
-using Decant.V1;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
@@ -10,14 +9,7 @@ internal static class Contract
 {
     private static readonly Marshaller<byte[]> Bytes = Marshallers.Create(bytes => bytes, bytes => bytes);
 
-    public static IReadOnlyList<ServiceDescriptor> Services { get; } =
-    [
-        .. new[]
-        {
-            BalancersReflection.Descriptor, DeploymentsReflection.Descriptor, HostReflection.Descriptor, InstancesReflection.Descriptor, LeasesReflection.Descriptor, OperationsReflection.Descriptor,
-            ReleasesReflection.Descriptor,
-        }.SelectMany(file => file.Services),
-    ];
+    public static IReadOnlyList<ServiceDescriptor> Services => ContractServices.All;
 
     public static IEnumerable<MethodDescriptor> Methods => Services.SelectMany(s => s.Methods);
 
@@ -52,8 +44,16 @@ internal static class Contract
             default:
                 using (var sending = agent.AsyncClientStreamingCall(call, null, options))
                 {
-                    await sending.RequestStream.WriteAsync(request, cancellation);
-                    await sending.RequestStream.CompleteAsync();
+                    try
+                    {
+                        await sending.RequestStream.WriteAsync(request, cancellation);
+                        await sending.RequestStream.CompleteAsync();
+                    }
+                    catch (Exception exception) when (exception is RpcException or InvalidOperationException or IOException or HttpRequestException)
+                    {
+                        // The stream ended under the writer: the call's own status says why.
+                    }
+
                     answers.Add(Parse(method, await sending));
                 }
 

@@ -89,7 +89,7 @@ internal sealed class KilledFleet : IAsyncDisposable
         foreach (var (program, host) in Agents.Zip(Hosts).Where(a => a.First.Death > 0))
         {
             var (at, isAfter) = program.Point(program.Death);
-            died.Add(new KillDeath(program.Name, program.Death, isAfter, KillPointPlace.OfAgent(output, $"127.0.0.1:{host.AgentPort}", at)));
+            died.Add(new KillDeath(program.Name, program.Death, isAfter, KillPointPlace.OfAgent(output, host.AgentAddress, at)));
         }
 
         if (Controller.Death is > 0 and var death)

@@ -35,6 +35,7 @@ internal static class Requests
               "health": { "tcp": {} }, "expression": ":ok", "keep": {{keep}}, "balancer": "edge", "backend": "demo", "member": "web1",
               "into": [ { "member": "web1" } ], "outOf": [ "web2" ],
               "holder": { "id": "{{operation}}", "purpose": "a test" }, "by": "a tester", "fencingToken": "1",
+              "record": { "id": "d1", "app": "demo", "attempt": 1 },
               "id": "{{operation}}", "reason": "a test", "tail": 5, "limit": 5, "timeout": "2s", "deadline": "1s",
               "header": { "app": "demo", "release": { "version": "1.0.0", "digest": "{{digest}}" }, "totalBytes": 1000 }
             }

@@ -32,7 +32,8 @@ internal sealed class TestHost : IAsyncDisposable
             data_dir: {Directory}/data
             listen:
               unix: {AgentSocket}
-              tcp: {AgentAddress}
+              tcp: {Place.Address}:{agentPort}
+              tls: off
             epmd_port: {epmdPort}
             limits:
               disk_floor: {diskFloor}
@@ -47,8 +48,8 @@ internal sealed class TestHost : IAsyncDisposable
 
     public string ConfigurationFile { get; }
 
-    /// <summary>Where its agent listens on the network.</summary>
-    public string AgentAddress => $"{Place.Address}:{AgentPort}";
+    /// <summary>Where its agent listens on the network, for the manifest: without TLS.</summary>
+    public string AgentAddress => $"http://{Place.Address}:{AgentPort}";
 
     /// <summary>The agent's unix socket.</summary>
     public string AgentSocket => Path.Combine(Directory, "decantd.sock");
@@ -73,7 +74,7 @@ internal sealed class TestHost : IAsyncDisposable
     public RunningProgram Agent => agent ?? throw new InvalidOperationException($"the agent of {Name} is not running");
 
     /// <summary>A gRPC channel to the agent.</summary>
-    public GrpcChannel Channel => channel ??= Place == Place.Here ? GrpcChannel.ForAddress($"http://{AgentAddress}") : OverSocket();
+    public GrpcChannel Channel => channel ??= Place == Place.Here ? GrpcChannel.ForAddress(AgentAddress) : OverSocket();
 
     /// <summary>Starts the agent and waits until it is ready.</summary>
     public async Task StartAgentAsync(CancellationToken cancellation)
