@@ -1,4 +1,5 @@
 using Decant.Agent.Api;
+using Decant.Agent.Audit;
 using Decant.Agent.Balancers;
 using Decant.Agent.Configuration;
 using Decant.Agent.Deployments;
@@ -95,7 +96,11 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton(provider => new HostTls(configuration.Listen, TimeProvider.System, provider.GetRequiredService<ILogger<HostTls>>()));
     services.AddSingleton<OwnCertificate>();
     services.AddSingleton<Enrolment>();
+    services.AddSingleton<Renewal>();
     services.AddSingleton<Callers>();
+
+    services.AddSingleton(provider => new AuditLog(Path.Combine(configuration.DataDirectory, "audit"), provider.GetRequiredService<ILogger<AuditLog>>()));
+    services.AddSingleton<AuditedCalls>();
 
     services.AddSingleton(_ => AgentDatabase.Open(Path.Combine(configuration.DataDirectory, "agent.db")));
     services.AddSingleton(provider => new OperationJournal(provider.GetRequiredService<AgentDatabase>(), configuration.Journal.KeepOperations));
@@ -156,6 +161,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     {
         grpc.Interceptors.Add<ErrorInterceptor>();
         grpc.Interceptors.Add<AccessInterceptor>();
+        grpc.Interceptors.Add<AuditInterceptor>();
         grpc.MaxReceiveMessageSize = 4 << 20;
     });
     services.AddSingleton<JournalHealth>();
@@ -181,6 +187,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     app.MapGrpcService<DeploymentsService>();
     app.MapGrpcService<CertificatesService>();
     app.MapGrpcService<EnrolmentService>();
+    app.MapGrpcService<AuditsService>();
     app.MapGrpcHealthChecksService();
     app.MapGrpcReflectionService();
     try

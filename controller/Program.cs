@@ -23,6 +23,7 @@ var root = new RootCommand("Decant pours a new release of an Elixir application 
     UnlockCommand.Create(session),
     CaCommands.Create(session),
     HostCommands.Create(session),
+    AuditCommand.Create(session),
     StatusCommand.Create(session),
     RepairCommand.Create(session),
     HistoryCommands.CreateHistory(session),

@@ -11,7 +11,7 @@ public static class ContractServices
     [
         .. new[]
         {
-            BalancersReflection.Descriptor, DeploymentsReflection.Descriptor, EnrolmentReflection.Descriptor, HostReflection.Descriptor, InstancesReflection.Descriptor, LeasesReflection.Descriptor,
+            AuditReflection.Descriptor, BalancersReflection.Descriptor, DeploymentsReflection.Descriptor, EnrolmentReflection.Descriptor, HostReflection.Descriptor, InstancesReflection.Descriptor, LeasesReflection.Descriptor,
             OperationsReflection.Descriptor, ReleasesReflection.Descriptor,
         }.SelectMany(file => file.Services),
     ];

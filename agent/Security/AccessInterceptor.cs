@@ -1,3 +1,4 @@
+using Decant.Agent.Audit;
 using Decant.Agent.Configuration;
 using Decant.Agent.Operations;
 using Decant.Errors;
@@ -9,7 +10,7 @@ using Grpc.Core.Interceptors;
 namespace Decant.Agent.Security;
 
 /// <summary>Lets a call through when its caller has the role that the contract asks for, for the app that the request is about; the one place that decides it.</summary>
-internal sealed partial class AccessInterceptor(AgentConfiguration configuration, Callers callers, OperationRunner runner, ILogger<AccessInterceptor> logger) : Interceptor
+internal sealed partial class AccessInterceptor(AgentConfiguration configuration, Callers callers, OperationRunner runner, AuditedCalls audit, ILogger<AccessInterceptor> logger) : Interceptor
 {
     /// <inheritdoc/>
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
@@ -48,12 +49,12 @@ internal sealed partial class AccessInterceptor(AgentConfiguration configuration
         => context.GetHttpContext().Features.Get<Caller>() ?? throw new InvalidOperationException("the connection has no caller");
 
     /// <summary>What can be decided before a request has come.</summary>
-    private CallRule Begin(ServerCallContext context)
+    private CallRule Begin(ServerCallContext context, IMessage? request = null)
     {
         var caller = CallerOf(context);
-        if (callers.Refusal(caller) is { } refusal) throw Refused(context, caller, refusal);
-        if (AccessRules.Of(context.Method) is not { } rule) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "a later agent"));
-        if (rule.IsLocal && !caller.IsLocal) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "a caller on the unix socket"));
+        if (callers.Refusal(caller) is { } refusal) throw Refused(context, caller, refusal, request);
+        if (AccessRules.Of(context.Method) is not { } rule) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "a later agent"), request);
+        if (rule.IsLocal && !caller.IsLocal) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "a caller on the unix socket"), request);
         var enough = rule.Role switch
         {
             V1.Role.Enrolment => caller.IsForEnrolment,
@@ -61,20 +62,20 @@ internal sealed partial class AccessInterceptor(AgentConfiguration configuration
             V1.Role.Deployer => caller.Rights.IsAdmin || caller.Rights.Apps.Count > 0,
             _ => caller.Rights.IsAdmin,
         };
-        return enough ? rule : throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, Words(rule.Role)));
+        return enough ? rule : throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, Words(rule.Role)), request);
     }
 
     private void Check(ServerCallContext context, IMessage? request)
     {
-        var rule = Begin(context);
+        var rule = Begin(context, request);
         var caller = CallerOf(context);
         if (rule.Role != V1.Role.Deployer || caller.Rights.IsAdmin) return;
         var app = request is null ? null : rule.Operation is { } id ? AppOfOperation(id, request) : rule.AppOf(request);
         if (app is null or "")
-            throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "admin unless the request names an app"));
-        if (!caller.Rights.MayDeploy(app)) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, $"deployer:{app}"));
+            throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, "admin unless the request names an app"), request);
+        if (!caller.Rights.MayDeploy(app)) throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, $"deployer:{app}"), request);
         if (rule.Backend is { } backend && !IsOf(app, (string)backend.Accessor.GetValue(request)))
-            throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, $"admin: the backend is not {app}'s by access.backends of agent.yml"));
+            throw Refused(context, caller, AccessErrors.RoleMissing(caller, context.Method, $"admin: the backend is not {app}'s by access.backends of agent.yml"), request);
     }
 
     private string? AppOfOperation(Google.Protobuf.Reflection.FieldDescriptor id, IMessage request)
@@ -84,8 +85,9 @@ internal sealed partial class AccessInterceptor(AgentConfiguration configuration
         => backend == app
             || (AppName.TryParse(app, out var name, out _) && configuration.Access.Backends.TryGetValue(name, out var named) && named.Any(b => b.Value == backend));
 
-    private OperatorException Refused(ServerCallContext context, Caller caller, OperatorError error)
+    private OperatorException Refused(ServerCallContext context, Caller caller, OperatorError error, IMessage? request = null)
     {
+        audit.Refuse(context.Method, caller, request, AccessRules.Of(context.Method), error.Reason);
         LogRefused(context.Method, caller.Name, caller.From, error.Reason, error.Message);
         return new OperatorException(error);
     }

@@ -18,6 +18,7 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
     private readonly Dictionary<string, FileSystemWatcher> watchers = [];
     private readonly Lock gate = new();
     private volatile HostIdentity? identity;
+    private byte[] read = [];
     private ITimer? settled;
 
     /// <summary>It has been read anew.</summary>
@@ -56,7 +57,11 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
                     return;
                 }
 
+                // A change of several files is told more than once.
+                var digest = Digest(settings);
+                if (digest.AsSpan().SequenceEqual(read)) return;
                 identity = Read(settings);
+                read = digest;
                 LogRead(identity.Names.CommonName, identity.Certificate.NotAfter.ToUniversalTime(), identity.Revoked.Sum(l => l.Revoked.Count));
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or System.Formats.Asn1.AsnContentException)
@@ -101,6 +106,19 @@ internal sealed partial class HostTls(ListenSettings listen, TimeProvider time, 
 
     private static bool IsEnrolled(TlsSettings settings)
         => File.Exists(settings.Ca) || File.Exists(settings.Certificate) || File.Exists(settings.Key);
+
+    private static byte[] Digest(TlsSettings settings)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in (string[])[settings.Ca, settings.Certificate, settings.Key, settings.Revoked])
+        {
+            var bytes = File.Exists(file) ? File.ReadAllBytes(file) : [];
+            hash.AppendData(BitConverter.GetBytes(bytes.LongLength));
+            hash.AppendData(bytes);
+        }
+
+        return hash.GetHashAndReset();
+    }
 
     private static HostIdentity Read(TlsSettings settings)
     {
@@ -158,6 +176,9 @@ internal sealed record HostIdentity(
 {
     /// <summary>What the certificate is for.</summary>
     public SubjectNames Names { get; } = SubjectNames.Of(Certificate);
+
+    /// <summary>The highest number of the lists; 0: there is none.</summary>
+    public ulong RevocationNumber => Revoked.Select(l => (ulong)l.Number).DefaultIfEmpty().Max();
 
     /// <summary>Whether a certificate, or one that vouches for it, is revoked.</summary>
     public bool IsRevoked(TrustedChain chain) => Revoked.Any(list => chain.Ids.Any(list.Revoked.Contains));

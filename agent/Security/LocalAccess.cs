@@ -17,8 +17,8 @@ internal static class LocalAccess
     {
         var peer = PeerCredentials.Of(socket);
         var name = Accounts.UserName(peer.UserId);
-        return new Caller(
-            name is null ? $"uid {peer.UserId}" : $"{name} (uid {peer.UserId})", "unix", RightsOf(peer, name, UnixListener.GroupOf(path), Accounts.GroupName, access)) { IsLocal = true };
+        var rights = RightsOf(peer, name, UnixListener.GroupOf(path), Accounts.GroupName, access);
+        return new Caller(name is null ? $"uid {peer.UserId}" : $"{name} (uid {peer.UserId})", "unix", rights) { IsLocal = true };
     }
 
     /// <summary>What a process may do.</summary>

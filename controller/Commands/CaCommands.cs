@@ -22,10 +22,13 @@ internal static class CaCommands
 
     private static readonly Option<int> Days = new("--days") { Description = "How long it is valid", HelpName = "DAYS", DefaultValueFactory = _ => (int)CertificateAuthority.OperatorLife.TotalDays };
 
-    public static Command Create(CommandSession session) => new("ca", "The CA of this fleet: make it, and certificates for operators")
+    public static Command Create(CommandSession session) => new("ca", "The CA of this fleet: make it, issue, renew and revoke certificates")
     {
         CreateInit(session),
         CreateIssue(session),
+        CaFleetCommands.CreateList(session),
+        CaFleetCommands.CreateRenew(session),
+        CaFleetCommands.CreateRevoke(session),
     };
 
     private static OperatorCommand CreateInit(CommandSession session)

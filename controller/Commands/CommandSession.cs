@@ -53,7 +53,17 @@ internal sealed record CommandSession(Terminal Terminal, AgentChannels Channels,
 
     /// <summary>Reads the manifest and goes on.</summary>
     public Task<int> WithManifestAsync(ParseResult parsed, Func<ManifestInUse, Task<ExitCode>> run, CancellationToken cancellation)
-        => RunAsync(async () => await run(await ReadManifestAsync(parsed.GetRequiredValue(CommonOptions.Manifest), cancellation)), cancellation);
+        => RunAsync(
+            async () =>
+            {
+                var used = await ReadManifestAsync(parsed.GetRequiredValue(CommonOptions.Manifest), cancellation);
+                using var keeping = CertificateKeeping.Here(this);
+                keeping?.RenewOwn();
+                var code = await run(used);
+                if (keeping is not null) await keeping.SeeToAsync(used.Manifest, cancellation);
+                return code;
+            },
+            cancellation);
 
     /// <summary>What deploys, rolls back and resumes, telling its events to a display.</summary>
     public DeploymentService Deployments(Action<DeploymentEvent> display)

@@ -120,6 +120,82 @@ internal sealed class CertificateAuthority : IDisposable
         now,
         life);
 
+    /// <summary>A new certificate for the names of an earlier one, PEM.</summary>
+    public string RenewHost(X509Certificate2 earlier, PublicKey key, DateTimeOffset now)
+    {
+        var names = SubjectNames.Of(earlier);
+        var addresses = earlier.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateIPAddresses()).Select(a => a.ToString());
+        return IssueHost([.. names.DnsNames.Prepend(names.CommonName).Concat(addresses)], key, now);
+    }
+
+    /// <summary>The last certificate that it issued to a host of that name or address and did not revoke; null: none.</summary>
+    public X509Certificate2? LastIssuedTo(string name) => Issued()
+        .Where(c => c.IsForServers && c.Certificate.MatchesHostname(name, allowWildcards: false, allowCommonName: false) && !c.IsRevoked)
+        .MaxBy(c => c.Certificate.NotBefore)?.Certificate;
+
+    /// <summary>Whether it issued a certificate.</summary>
+    public bool HasIssued(X509Certificate2 certificate) => TrustedChain.Find(certificate, [], [Certificate], TrustedChain.ClientUse, out _) is not null;
+
+    /// <summary>All that it issued.</summary>
+    public IEnumerable<IssuedCertificate> Issued()
+    {
+        var revoked = Lists().SelectMany(l => l.Revoked).ToHashSet();
+        if (!Directory.Exists(directory.AllIssued)) yield break;
+        foreach (var file in Directory.EnumerateFiles(directory.AllIssued, "*.pem").Order(StringComparer.Ordinal))
+        {
+            var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+            yield return new IssuedCertificate(certificate, revoked.Contains(CertificateId.Of(certificate)));
+        }
+    }
+
+    /// <summary>The number of its last list; 0: it has revoked nothing.</summary>
+    public ulong RevocationNumber => Lists().Select(l => (ulong)l.Number).DefaultIfEmpty().Max();
+
+    /// <summary>Its last list; empty: it has revoked nothing.</summary>
+    public string RevokedPem => File.Exists(directory.Revoked) ? File.ReadAllText(directory.Revoked) : "";
+
+    /// <summary>Revokes certificates: a new list, with those before.</summary>
+    public void Revoke(IEnumerable<X509Certificate2> certificates, DateTimeOffset now)
+    {
+        var number = System.Numerics.BigInteger.Zero;
+        var list = RevokedPem.Length > 0 ? CertificateRevocationListBuilder.LoadPem(RevokedPem, out number) : new CertificateRevocationListBuilder();
+        foreach (var certificate in certificates)
+        {
+            list.RemoveEntry(certificate.SerialNumberBytes.Span);
+            list.AddEntry(certificate, now);
+        }
+
+        // Agents use a list that is past this all the same: nobody is locked out by a machine that was switched off.
+        var made = list.Build(Certificate, number + 1, now + OwnLife, HashAlgorithmName.SHA256, thisUpdate: now - ClockSkew);
+        SecretFile.Write(directory.Revoked, PemEncoding.WriteString("X509 CRL", made) + "\n");
+    }
+
+    /// <summary>Which list an agent has.</summary>
+    public ulong Delivered(string agent) => ReadDelivered().GetValueOrDefault(agent);
+
+    /// <summary>Remembers it.</summary>
+    public void NoteDelivered(string agent, ulong number)
+    {
+        var all = ReadDelivered();
+        all[agent] = number;
+        SecretFile.Write(directory.Delivered, string.Concat(all.Select(d => $"{d.Key} {d.Value}\n")));
+    }
+
+    private IReadOnlyList<RevocationList> Lists()
+        => RevokedPem is { Length: > 0 } pem ? RevocationList.ReadAll(System.Text.Encoding.UTF8.GetBytes(pem), [Certificate]) : [];
+
+    private SortedDictionary<string, ulong> ReadDelivered()
+    {
+        var all = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+        if (!File.Exists(directory.Delivered)) return all;
+        foreach (var line in File.ReadLines(directory.Delivered))
+        {
+            if (line.Split(' ') is [var agent, var text] && ulong.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var number)) all[agent] = number;
+        }
+
+        return all;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Certificate.Dispose();
 
@@ -155,4 +231,19 @@ internal sealed class CertificateAuthority : IDisposable
         serial[0] = (byte)((serial[0] & 0x7F) | 0x40);
         return serial;
     }
+}
+
+/// <summary>A certificate that a CA issued.</summary>
+/// <param name="Certificate">The certificate.</param>
+/// <param name="IsRevoked">It was revoked since.</param>
+internal sealed record IssuedCertificate(X509Certificate2 Certificate, bool IsRevoked)
+{
+    /// <summary>Whose it is.</summary>
+    public SubjectNames Names { get; } = SubjectNames.Of(Certificate);
+
+    /// <summary>Its serial number.</summary>
+    public string Serial => CertificateId.Of(Certificate).Serial;
+
+    /// <summary>It is a host's.</summary>
+    public bool IsForServers => Certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Any(e => e.EnhancedKeyUsages[TrustedChain.ServerUse] is not null);
 }

@@ -19,7 +19,7 @@ public class AccessTests
     private static readonly string[] Reads =
     [
         "ListBalancers", "GetBackend", "ListDeployments", "GetStatus", "GetInstance", "ListInstances", "Logs", "ListLeases", "GetOperation", "ListOperations",
-        "WatchOperation", "WatchOperations", "GetUpload", "ListReleases", "GetRelease",
+        "WatchOperation", "WatchOperations", "GetUpload", "ListReleases", "GetRelease", "GetCertificate", "ReadAudit",
     ];
 
     private static readonly (string Name, string[] Roles)[] Roles =
@@ -259,7 +259,9 @@ public class AccessTests
     {
         _ when call is ContractCall { Method.Name: "BeginEnrolment" or "CompleteEnrolment" or "Join" } => false,
         "no role" => false,
-        "admin" or "deployer of the app" => true,
+        "admin" => true,
+        _ when call is ContractCall { Method.Name: "BeginRenewal" or "CompleteRenewal" or "SetRevoked" } => false,
+        "deployer of the app" => true,
         _ => call is ForeignCall || Reads.Contains(((ContractCall)call).Method.Name),
     };
 

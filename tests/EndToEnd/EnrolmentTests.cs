@@ -182,7 +182,7 @@ public partial class EnrolmentTests
         {
             await CompleteAsync(token, token, otherCa.Certificate, key => key, seen),
             await CompleteAsync(token, token, ca, _ => new PublicKey(otherKey), seen),
-            await CompleteAsync(token, token, ca, key => key, seen, from: DateTimeOffset.UtcNow.AddDays(-2), to: DateTimeOffset.UtcNow.AddDays(-1)),
+            await CompleteAsync(token, token, ca, key => key, seen, from: ca.NotBefore, to: ca.NotBefore.AddMinutes(1)),
             await CompleteAsync(token, token, ca, key => key, seen, use: "1.3.6.1.5.5.7.3.2"),
         };
         var other = await AgentClient.ErrorAsync(async () => await new Hosts.HostsClient(channel).GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellation));
@@ -217,7 +217,11 @@ public partial class EnrolmentTests
             var view = new EnrolmentView(certificateSeen(), nonce, begun.AgentNonce.ToByteArray(), begun.Request.ToByteArray());
             var request = new CompleteEnrolmentRequest
             {
-                TokenId = id, ControllerNonce = ByteString.CopyFrom(nonce), AgentNonce = begun.AgentNonce, Certificate = pem, Ca = caPem,
+                TokenId = id,
+                ControllerNonce = ByteString.CopyFrom(nonce),
+                AgentNonce = begun.AgentNonce,
+                Certificate = pem,
+                Ca = caPem,
                 Proof = ByteString.CopyFrom(EnrolmentProof.OfController(proven, view, pem, caPem)),
             };
             change?.Invoke(request);
