@@ -15,7 +15,10 @@ public class SupervisorContractTests(string supervisor)
     public async Task Start() => host = await SupervisedHost.StartAsync(supervisor, CancellationToken.None);
 
     [OneTimeTearDown]
-    public async Task End() => await host.DisposeAsync();
+    public async Task End()
+    {
+        if (host is not null) await host.DisposeAsync();
+    }
 
     [Test]
     [CancelAfter(120_000)]

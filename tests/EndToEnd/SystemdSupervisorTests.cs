@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Decant.EndToEnd.Harness;
 using Decant.V1;
 
@@ -7,6 +9,10 @@ namespace Decant.EndToEnd;
 public class SystemdSupervisorTests
 {
     private const string Canary = "canary-7f3a9c";
+
+    // Who prints a secret has it in the operation's record.
+    private const string Sum = "IO.puts(Base.encode16(:crypto.hash(:sha256, System.get_env(\"DEMO_SECRET\"))))";
+
     private SupervisedHost host = null!;
 
     [OneTimeSetUp]
@@ -17,7 +23,10 @@ public class SystemdSupervisorTests
     }
 
     [OneTimeTearDown]
-    public async Task End() => await host.DisposeAsync();
+    public async Task End()
+    {
+        if (host is not null) await host.DisposeAsync();
+    }
 
     [Test]
     [CancelAfter(120_000)]
@@ -27,8 +36,9 @@ public class SystemdSupervisorTests
 
         var unit = (await host.RunAsync("systemctl show decant-app@demo-main -p MainPID,ActiveState,Type,User,Restart", cancellation)).Output;
         var owner = (await host.RunAsync($"stat -c '%U %G' /proc/{started.Pid}; cat /proc/{started.Pid}/cgroup", cancellation)).Output;
-        var secret = await host.EvaluatedAsync("main", "IO.puts(System.get_env(\"DEMO_SECRET\") <> \" \" <> System.get_env(\"PORT\"))", separate: false, cancellation);
-        var task = await host.EvaluatedAsync("main", "IO.puts(System.get_env(\"DEMO_SECRET\") <> \" \" <> System.get_env(\"RELEASE_COOKIE\"))", separate: true, cancellation);
+        var secret = await host.EvaluatedAsync("main", $"{Sum}; IO.puts(System.get_env(\"PORT\"))", separate: false, cancellation);
+        var task = await host.EvaluatedAsync("main", $"{Sum}; IO.puts(System.get_env(\"RELEASE_COOKIE\"))", separate: true, cancellation);
+        var sum = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{Canary} $x")));
         var journal = (await host.RunAsync("journalctl -b -t demo-main -o cat", cancellation)).Output;
         // Where it is allowed to be: the root-only file, and the environments of the app's own processes.
         var found = (await host.RunAsync(
@@ -39,8 +49,8 @@ public class SystemdSupervisorTests
         {
             Assert.That(unit.Split('\n'), Is.SupersetOf(new[] { $"MainPID={started.Pid}", "ActiveState=active", "Type=exec", "User=decant-app", "Restart=no" }));
             Assert.That(owner, Does.StartWith("decant-app decant-app\n").And.Contain("decant-app@demo-main.service"));
-            Assert.That(secret, Is.EqualTo($"{Canary} $x {started.Spec.Port}"), "what the agent decides wins");
-            Assert.That(task, Is.EqualTo($"{Canary} $x of-the-host"));
+            Assert.That(secret, Is.EqualTo($"{sum}\n{started.Spec.Port}"), "what the agent decides wins");
+            Assert.That(task, Is.EqualTo($"{sum}\nof-the-host"));
             Assert.That(journal, Does.Contain("demo 1.0.0 is ready"));
             Assert.That(found.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.Contains("grep", StringComparison.Ordinal)), Is.EqualTo(new[] { "/etc/decant/apps/demo.env" }));
         });

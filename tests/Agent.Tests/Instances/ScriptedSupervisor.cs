@@ -33,7 +33,11 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
         }
     }
 
-    public event Action<InstanceKey>? StartedByOthers;
+    public event Action<InstanceKey>? StartedByOthers
+    {
+        add { }
+        remove { }
+    }
 
     public Task<ISupervisedProcess?> AdoptAsync(InstanceKey key) => Task.FromResult(Adopted);
 
@@ -44,9 +48,6 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
     public Task<CommandEnd> RunAsync(CommandOrder order, CancellationToken cancellation) => throw new NotSupportedException();
 
     public Task<string> StartPortMapperAsync(string program, int port, CancellationToken cancellation) => throw new NotSupportedException();
-
-    /// <summary>Somebody else starts a slot's unit.</summary>
-    public void StartByOthers(InstanceKey key) => StartedByOthers?.Invoke(key);
 
     internal sealed class Scripted(ReleaseId release, int number, DateTimeOffset startedAt) : ISupervisedProcess
     {
@@ -60,7 +61,7 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
 
         public Task<ProcessExit> Exited => exited.Task;
 
-        public void Die(int code, DateTimeOffset at) => exited.TrySetResult(new ProcessExit(code, at));
+        public void Die(int code, DateTimeOffset at, ExitCause cause = ExitCause.ItselfOrAgent) => exited.TrySetResult(new ProcessExit(code, at, cause));
 
         public void Signal(int signal) => throw new NotSupportedException();
 

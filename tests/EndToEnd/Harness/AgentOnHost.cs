@@ -36,7 +36,18 @@ internal sealed class AgentOnHost : IAsyncDisposable
             cancellation,
             space,
             Binds());
-        return new AgentOnHost(host);
+        var agent = new AgentOnHost(host);
+        try
+        {
+            if ((await agent.UnitAsync("decantd", "ActiveState", cancellation))["ActiveState"] != "active")
+                throw new TestException($"{name} booted, but its agent does not run:\n{await host.JournalAsync()}");
+            return agent;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>What systemd says of a unit: values of properties, in the order in which it prints them.</summary>
@@ -59,7 +70,9 @@ internal sealed class AgentOnHost : IAsyncDisposable
                 install -m 644 {packaging}/systemd/* {root}/usr/lib/systemd/system/
                 install -m 644 {packaging}/sysusers/decant.conf {root}/usr/lib/sysusers.d/
                 systemd-sysusers --root={root} decant.conf
-                install -d -m 750 {root}/etc/decant {root}/etc/decant/apps
+                install -D -m 644 {packaging}/polkit/decant.rules {root}/usr/share/polkit-1/rules.d/decant.rules
+                chroot {root} install -d -m 750 -g decant /etc/decant
+                install -d -m 700 {root}/etc/decant/apps
                 systemctl --root={root} --quiet enable decantd.service
                 """],
             cancellation);

@@ -11,11 +11,12 @@ namespace Decant.EndToEnd.Harness;
 internal sealed class BootedHost : IAsyncDisposable
 {
     private readonly string directory;
+    private readonly string? space;
     private readonly RunningProgram container;
     private GrpcChannel? channel;
 
-    private BootedHost(string name, string id, string directory, RunningProgram container)
-        => (Name, Id, this.directory, this.container) = (name, id, directory, container);
+    private BootedHost(string name, string id, string directory, string? space, RunningProgram container)
+        => (Name, Id, this.directory, this.space, this.container) = (name, id, directory, space, container);
 
     /// <summary>Names it among all containers of this machine.</summary>
     public string Id { get; }
@@ -72,7 +73,7 @@ internal sealed class BootedHost : IAsyncDisposable
             await File.WriteAllTextAsync(Path.Combine(root, "etc/machine-id"), $"{Guid.NewGuid():N}\n", cancellation);
             await prepare(root);
             container = RunningProgram.Start("/usr/bin/setsid", ["/bin/bash", "-ec", Container(id, name, root, space, binds ?? new Dictionary<string, string>())]);
-            var host = new BootedHost(name, id, directory, container);
+            var host = new BootedHost(name, id, directory, space, container);
             await host.UpAsync(cancellation);
             return host;
         }
@@ -85,12 +86,12 @@ internal sealed class BootedHost : IAsyncDisposable
     }
 
     /// <summary>Runs a line of a shell on it, as root.</summary>
-    public Task<CommandResult> RunAsync(string line, CancellationToken cancellation)
+    public Task<CommandResult> RunAsync(string line, CancellationToken cancellation, string shell = "/bin/sh")
     {
         if (Leader() is not { } leader) throw new TestException($"{Name} is not up:\n{container.Output}");
         return CommandResult.RunAsync(
             "/usr/bin/nsenter",
-            ["-t", leader, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", "/bin/sh", "-c", line],
+            ["-t", leader, "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", shell, "-c", line],
             cancellation,
             new Dictionary<string, string> { ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ["SYSTEMD_PAGER"] = "" });
     }
@@ -113,7 +114,25 @@ internal sealed class BootedHost : IAsyncDisposable
     }
 
     /// <summary>Waits until it is up and all that starts with it has.</summary>
-    public Task UpAsync(CancellationToken cancellation) => Eventually.TrueAsync(
+    public async Task UpAsync(CancellationToken cancellation)
+    {
+        await RunningAsync(cancellation);
+        // systemd gives loopback all of 127.0.0.0/8 at each boot; the cables between hosts have addresses of it (Network).
+        if (space is not null)
+            await RunHereAsync($"ip -n {space} addr del 127.0.0.1/8 dev lo 2>/dev/null && ip -n {space} addr add 127.0.0.1/32 dev lo || true", cancellation);
+    }
+
+    /// <summary>What its journal has, for failure reports.</summary>
+    public async Task<string> JournalAsync() => (await RunAsync("journalctl -b --no-pager -n 300", CancellationToken.None)).Output;
+
+    public async ValueTask DisposeAsync()
+    {
+        channel?.Dispose();
+        await EndAsync(Leader(), container);
+        await CleanAsync(Id, directory);
+    }
+
+    private Task RunningAsync(CancellationToken cancellation) => Eventually.TrueAsync(
         async () =>
         {
             if (container.HasExited) throw new TestException($"{Name} did not boot:\n{container.Output}");
@@ -132,16 +151,6 @@ internal sealed class BootedHost : IAsyncDisposable
         },
         $"{Name} is up",
         cancellation);
-
-    /// <summary>What its journal has, for failure reports.</summary>
-    public async Task<string> JournalAsync() => (await RunAsync("journalctl -b --no-pager -n 300", CancellationToken.None)).Output;
-
-    public async ValueTask DisposeAsync()
-    {
-        channel?.Dispose();
-        await EndAsync(Leader(), container);
-        await CleanAsync(Id, directory);
-    }
 
     /// <summary>The path of its root, made when there is none yet.</summary>
     private static async Task<string> SharedRootAsync(CancellationToken cancellation)

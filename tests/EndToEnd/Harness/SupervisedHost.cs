@@ -163,11 +163,11 @@ internal abstract class SupervisedHost : IAsyncDisposable
 
         public override async Task ReplaceAgentAsync(CancellationToken cancellation)
         {
-            var before = await agent.Host.DoneAsync("systemctl show decantd -p MainPID --value", cancellation);
+            var before = await agent.UnitAsync("decantd", "MainPID", cancellation);
             await agent.Host.DoneAsync("systemctl kill --signal=KILL decantd", cancellation);
             await Eventually.TrueAsync(
-                async () => await agent.Host.RunAsync("systemctl show decantd -p ActiveState,MainPID --value", cancellation) is { Output: var now }
-                    && now.Contains("active\n", StringComparison.Ordinal) && !now.Contains("activating", StringComparison.Ordinal) && !now.Contains(before, StringComparison.Ordinal),
+                async () => await agent.UnitAsync("decantd", "MainPID,ActiveState", cancellation) is var now
+                    && now["ActiveState"] == "active" && now["MainPID"] != before["MainPID"],
                 "the next agent",
                 cancellation);
         }
