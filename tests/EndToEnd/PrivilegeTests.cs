@@ -45,7 +45,7 @@ public class PrivilegeTests
     [TestCase("mkdir /var/lib/decant/releases/demo/9.9.9-000000000000")]
     [TestCase("cat RELEASE/releases/COOKIE")]
     [TestCase("ls /run/decant")]
-    [TestCase("python3 -c 0 || perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,sockaddr_un(\"/run/decant/decantd.sock\")) or exit 1'")]
+    [TestCase("perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,sockaddr_un(\"/run/decant/decantd.sock\")) or die $!'")]
     [TestCase("kill -KILL $(systemctl show decantd -p MainPID --value)")]
     [TestCase("cat /proc/$(systemctl show decantd -p MainPID --value)/environ")]
     [TestCase("systemctl --no-ask-password start decant-app@demo-blue")]
@@ -90,7 +90,7 @@ public class PrivilegeTests
     [TestCase("systemd-run --no-ask-password --wait true")]
     [TestCase("systemd-run --no-ask-password --wait --unit=decant-app@mine.service true")]
     [TestCase("systemd-run --no-ask-password --wait --unit=decant-task@mine.service true")]
-    [TestCase("busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartUnit ss decant-app@x.mount replace")]
+    [TestCase("systemctl --no-ask-password start decant-proxy")]
     [TestCase("busctl call org.freedesktop.hostname1 /org/freedesktop/hostname1 org.freedesktop.hostname1 SetStaticHostname sb mine false")]
     [TestCase("su -c true root </dev/null")]
     [TestCase("mount -t tmpfs none /mnt")]
@@ -135,7 +135,7 @@ public class PrivilegeTests
         var tried = await host.RunAsync(
             """
             cd /var/lib/decant/units
-            printf '%s' '{"program":"/bin/sh","arguments":["-c","id -u; id -G; su -c true root </dev/null; echo $?; touch /usr/mine /etc/mine; grep NoNewPrivs /proc/self/status"],"environment":{"PATH":"/usr/bin:/bin","LD_PRELOAD":"/nowhere.so"},"directory":"/","made":[],"low_priority":false}' >mine-y.json
+            printf '%s' '{"program":"/bin/sh","arguments":["-c","id -u; id -G; grep NoNewPrivs /proc/self/status; touch /usr/mine /etc/mine"],"environment":{"PATH":"/usr/bin:/bin","LD_PRELOAD":"/nowhere.so"},"directory":"/","made":[],"low_priority":false}' >mine-y.json
             chown decant:decant-app mine-y.json; chmod 640 mine-y.json
             runuser -u decant -- systemctl --no-ask-password start decant-app@mine-y
             sleep 0.5
@@ -158,6 +158,6 @@ public class PrivilegeTests
         Assert.That(tried.ExitCode, Is.Not.Zero, tried.Everything);
         Assert.That(tried.Everything, Does.Not.Contain(Secret));
         // Denied, and not merely a command that is wrong.
-        Assert.That(tried.Errors + tried.Output, Is.Empty.Or.Match("(?i)denied|not permitted|authentication|authorized|read-only|required|failure|cannot open|no such device"), tried.Everything);
+        Assert.That(tried.Errors + tried.Output, Is.Empty.Or.Match("(?i)denied|not permitted|authentication|authorized|read-only|required|failure|superuser|insufficient permissions"), tried.Everything);
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Sockets;
 using Grpc.Net.Client;
 
@@ -79,7 +78,7 @@ internal sealed class BootedHost : IAsyncDisposable
         }
         catch
         {
-            if (container is not null) await container.DisposeAsync();
+            if (container is not null) await EndAsync(container);
             await CleanAsync(id, directory);
             throw;
         }
@@ -128,7 +127,7 @@ internal sealed class BootedHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         channel?.Dispose();
-        await EndAsync(Leader(), container);
+        await EndAsync(container);
         await CleanAsync(Id, directory);
     }
 
@@ -162,25 +161,31 @@ internal sealed class BootedHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// A line that becomes the container. It joins cgroups of its own first: the systemd of two containers would fight over one. No service manager
+    /// Lines that run the container. They join cgroups of its own first: the systemd of two containers would fight over one. No service manager
     /// of this machine knows of it (--register=no, --keep-unit), and its first line of input is no terminal's.
     /// </summary>
     private static string Container(string id, string name, string root, string? space, IReadOnlyDictionary<string, string> binds) => $"""
         if [ -e /sys/fs/cgroup/cgroup.controllers ]; then trees=/sys/fs/cgroup; else trees="/sys/fs/cgroup/systemd /sys/fs/cgroup/unified"; fi
         for tree in $trees; do mkdir -p $tree/{id}; echo $$ >$tree/{id}/cgroup.procs; done
-        exec systemd-nspawn --quiet --register=no --keep-unit --boot -D {root} --machine={name} --console=pipe \
+        # With --keep-unit a reboot is for whoever started it to do (EXIT_FORCE_RESTART of systemd.exec(5)).
+        code=133
+        while [ $code = 133 ]; do code=0; systemd-nspawn --quiet --register=no --keep-unit --boot -D {root} --machine={name} --console=pipe \
           {(space is null ? "--private-network" : $"--network-namespace-path=/run/netns/{space}")} \
-          {string.Join(' ', binds.Select(b => $"--bind-ro={b.Key}:{b.Value}"))} </dev/null
+          {string.Join(' ', binds.Select(b => $"--bind-ro={b.Key}:{b.Value}"))} </dev/null || code=$?; done
+        exit $code
         """;
 
     /// <summary>Its process 1, by its number here; null while there is none.</summary>
-    private string? Leader()
+    private string? Leader() => ChildOf(ChildOf($"{container.Pid}", "systemd-nspawn"), "systemd");
+
+    private static string? ChildOf(string? pid, string name)
     {
+        if (pid is null) return null;
         try
         {
-            return File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{container.Pid}/task/{container.Pid}/children"))
+            return File.ReadAllText($"/proc/{pid}/task/{pid}/children")
                 .Split(' ', StringSplitOptions.RemoveEmptyEntries)
-                .FirstOrDefault(child => File.ReadAllText($"/proc/{child}/comm").Trim() == "systemd");
+                .FirstOrDefault(child => File.ReadAllText($"/proc/{child}/comm").Trim() == name);
         }
         catch (IOException)
         {
@@ -189,11 +194,12 @@ internal sealed class BootedHost : IAsyncDisposable
     }
 
     /// <summary>With its process 1 everything in it ends, and the container then does by itself.</summary>
-    private static async Task EndAsync(string? leader, RunningProgram container)
+    private static async Task EndAsync(RunningProgram container)
     {
-        if (leader is not null)
+        var nspawn = ChildOf($"{container.Pid}", "systemd-nspawn");
+        if ((ChildOf(nspawn, "systemd") ?? nspawn) is { } first)
         {
-            await KillAsync(leader);
+            await KillAsync(first);
             await container.WaitForExitAsync(CancellationToken.None);
         }
 
