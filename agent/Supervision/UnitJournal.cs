@@ -14,9 +14,8 @@ internal static class UnitJournal
     /// </summary>
     public static async Task<bool> WasStoppedByHandAsync(string unit)
     {
-        var last = (await AskAsync(
-            ["--output=json", "--output-fields=JOB_TYPE", "--lines=1", $"UNIT={unit}", "_PID=1", "JOB_TYPE=start", "JOB_TYPE=stop", "JOB_TYPE=restart"])).LastOrDefault();
-        if (last is null) return false;
+        IEnumerable<string> jobs = ["--output=json", "--output-fields=JOB_TYPE", "--lines=1", $"UNIT={unit}", "_PID=1", "JOB_TYPE=start", "JOB_TYPE=stop", "JOB_TYPE=restart"];
+        if (await AskAsync(jobs) is not [.., var last]) return false;
         using var entry = JsonDocument.Parse(last);
         return entry.RootElement.TryGetProperty("JOB_TYPE", out var type) && type.GetString() == "stop";
     }
