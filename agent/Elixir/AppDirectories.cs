@@ -19,7 +19,7 @@ internal sealed class AppDirectories(string data, string? homes = null)
     public string Of(AppName app) => Made(Path.Combine(data, "apps", app.Value));
 
     /// <summary>The agent's own directory of a slot.</summary>
-    public string Of(InstanceKey key) => Made(Path.Combine(data, "apps", key.App.Value, key.Slot.Value));
+    public string Of(InstanceKey key) => Made(Path.Combine(Of(key.App), key.Slot.Value));
 
     /// <summary>RELEASE_TMP and TMPDIR of a slot.</summary>
     public string Tmp(InstanceKey key) => OfInstance(key, "tmp");

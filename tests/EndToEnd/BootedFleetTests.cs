@@ -71,7 +71,11 @@ public class BootedFleetTests
 
         await Task.WhenAll(rebooted.Host.RebootAsync(cancellation), halted.Host.RebootAsync(cancellation));
 
-        await Eventually.TrueAsync(async () => await BootedFleet.VersionAsync(rebooted, cancellation) == version, "the release after the reboot", cancellation);
+        await Eventually.TrueAsync(
+            async () => await BootedFleet.VersionAsync(rebooted, cancellation) == version
+                && await InstanceAsync(rebooted, cancellation) is { State: InstanceState.Running },
+            "the release after the reboot",
+            cancellation);
         var (after, still) = (await InstanceAsync(rebooted, cancellation), await InstanceAsync(halted, cancellation));
         var status = await fleet.DecantAsync(cancellation, "status");
         Assert.Multiple(() =>
