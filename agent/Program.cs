@@ -20,6 +20,11 @@ using Serilog;
 
 // The keeper of an instance is this program in another mode: small, without a server.
 if (args is [InstanceKeeper.Mode, ..]) return await InstanceKeeper.RunAsync();
+// So is what the app's units under systemd run.
+if (args is [UnitProgram.AppMode, var slot]) return UnitProgram.RunApp(slot);
+if (args is [UnitProgram.TaskMode, var task]) return await UnitProgram.RunTaskAsync(task);
+if (args is [AppSecrets.Mode, var instance])
+    return Read(AgentConfiguration.DefaultFile) is { } ofHost ? AppSecrets.Write(ofHost, instance, Console.Error) : 2;
 
 switch (AgentArguments.Parse(args))
 {
@@ -64,6 +69,13 @@ static int Accept(AgentConfiguration configuration)
 
 static async Task<int> RunAsync(AgentConfiguration configuration)
 {
+    if (SupervisorChoice.WhyNot(configuration) is { } reason)
+    {
+        Console.Error.WriteLine($"decantd: {reason}");
+        return 2;
+    }
+
+    configuration = SupervisorChoice.Of(configuration);
     using var ownership = DataDirectoryLock.TryTake(configuration.DataDirectory, out var refusal);
     if (refusal is null && configuration.Listen.Unix is { } socket) refusal = UnixListener.MakeRoom(socket);
     if (refusal is not null)
@@ -120,7 +132,7 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<ReleaseUploads>();
     services.AddSingleton<ReleaseStore>();
 
-    services.AddSingleton(new AppDirectories(configuration.DataDirectory));
+    services.AddSingleton(new AppDirectories(configuration.DataDirectory, SupervisorChoice.HomesOf(configuration)));
     services.AddSingleton<Cookies>();
     services.AddSingleton<SlotEnvironment>();
     services.AddSingleton<ReleaseScript>();
@@ -130,7 +142,24 @@ static async Task<int> RunAsync(AgentConfiguration configuration)
     services.AddSingleton<Migrations>();
 
     services.AddSingleton(KeeperProgram.OfThisProcess());
-    services.AddSingleton<ISupervisor, ProcessSupervisor>();
+    services.AddSingleton<ProcessSupervisor>();
+    if (configuration.Supervisor == SupervisorKind.Systemd)
+    {
+        services.AddSingleton(_ => new SystemdBus(SystemdBus.OfThisHost));
+        services.AddSingleton<ISupervisor>(provider => new SystemdSupervisor(
+            provider.GetRequiredService<SystemdBus>(),
+            provider.GetRequiredService<SlotEnvironment>(),
+            provider.GetRequiredService<AppDirectories>(),
+            provider.GetRequiredService<ProcessSupervisor>(),
+            configuration.DataDirectory,
+            TimeProvider.System,
+            provider.GetRequiredService<ILogger<SystemdSupervisor>>()));
+    }
+    else
+    {
+        services.AddSingleton<ISupervisor>(provider => provider.GetRequiredService<ProcessSupervisor>());
+    }
+
     services.AddSingleton(configuration.Restart);
     services.AddSingleton<CrashDumps>();
     services.AddSingleton<InstanceStore>();

@@ -5,6 +5,7 @@ using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.State;
+using Decant.Agent.Supervision;
 using Decant.Names;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -18,6 +19,7 @@ internal sealed class HostsService(
     ReleaseStore releases,
     IReleaseUse use,
     InstanceRegistry instances,
+    ISupervisor supervisor,
     AgentDatabase database,
     OperationRunner runner,
     LeaseBook leases,
@@ -45,11 +47,7 @@ internal sealed class HostsService(
             Releases = { releases.List(app).Select(r => ReleaseMapping.ToMessage(r, use)) },
             Instances = { instances.All().Where(s => app is null || s.Key.App == app).Select(s => InstanceMapping.ToMessage(s.Snapshot())) },
             Unfinished = { unfinished.Select(o => OperationMapping.ToMessage(o, identity.Host)) },
-            Supervisor = configuration.Supervisor switch
-            {
-                SupervisorKind.Process => "process",
-                _ => throw new InvalidOperationException($"supervisor {configuration.Supervisor} has no name"),
-            },
+            Supervisor = supervisor.Name,
             Warnings = { Warnings(disk) },
             Leases = { leases.List(app).Select(LeaseMapping.ToMessage) },
             ReadOnly = database.Fault is not { } fault ? null : new V1.ReadOnlyState

@@ -104,6 +104,7 @@ internal static class InstanceMapping
             },
             Restarts = (uint)record.Restarts,
             Adopted = snapshot.AdoptedAt is not null,
+            StoppedByHand = record.StoppedByHand,
             RestartAt = Time(snapshot.RestartAt),
             AdoptedAt = Time(snapshot.AdoptedAt),
             RetireAt = Time(record.Retirement?.At),

@@ -40,7 +40,7 @@ internal sealed class CommandRun(BalancerName balancer, BalancerSettings.Command
         CommandEnd end;
         try
         {
-            end = await ReleaseCommand.RunAsync(settings.Program, arguments, Environment(), "/", settings.Timeout, time, started: null, Take, lowPriority: false, cancellation);
+            end = await ReleaseCommand.RunAsync(new CommandOrder(settings.Program, arguments, Environment(), "/", settings.Timeout) { Line = Take }, time, cancellation);
         }
         finally
         {

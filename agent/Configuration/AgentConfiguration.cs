@@ -37,7 +37,7 @@ internal sealed record AgentConfiguration
     public ProxySettings? Proxy { get; init; }
 
     /// <summary>What runs the releases.</summary>
-    public SupervisorKind Supervisor { get; init; } = SupervisorKind.Process;
+    public SupervisorKind Supervisor { get; init; } = SupervisorKind.Auto;
 
     /// <summary>How much of this host releases and logs may take.</summary>
     public HostLimits Limits { get; init; } = new();
@@ -198,6 +198,12 @@ internal enum MemberManagement
 /// <summary>What runs the releases.</summary>
 internal enum SupervisorKind
 {
+    /// <summary>systemd where it runs this host and Decant's units are installed; detached processes elsewhere.</summary>
+    Auto,
+
+    /// <summary>A unit for each slot, over D-Bus.</summary>
+    Systemd,
+
     /// <summary>Detached children, taken over by process id and start time.</summary>
     Process,
 }

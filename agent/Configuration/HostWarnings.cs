@@ -1,4 +1,5 @@
 using Decant.Agent.Elixir;
+using Decant.Agent.Supervision;
 using Decant.Errors;
 
 namespace Decant.Agent.Configuration;
@@ -21,6 +22,8 @@ internal static class HostWarnings
 
     private static IEnumerable<string> EnvFiles(AgentConfiguration configuration)
     {
+        // Under systemd they are for the app's units alone, which refuse to start with one that is wrong; an agent that is not root may not look.
+        if (SupervisorChoice.Of(configuration).Supervisor == SupervisorKind.Systemd && !Environment.IsPrivilegedProcess) return [];
         var named = configuration.Apps.Values.Select(a => a.EnvFile).OfType<string>();
         var usual = Directory.Exists(configuration.AppsDirectory) ? Directory.EnumerateFiles(configuration.AppsDirectory, "*.env") : [];
         return named.Concat(usual).Distinct().Order(StringComparer.Ordinal);

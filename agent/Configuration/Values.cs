@@ -132,9 +132,10 @@ internal static class Values
 
     public static Read<SupervisorKind> Supervisor(string text) => text switch
     {
+        "auto" => SupervisorKind.Auto,
         "process" => SupervisorKind.Process,
-        "systemd" => Read<SupervisorKind>.Not("\"systemd\" comes with a later version; \"process\" is what this one has"),
-        _ => Read<SupervisorKind>.Not($"\"{text}\" is not a supervisor; known: process"),
+        "systemd" => SupervisorKind.Systemd,
+        _ => Read<SupervisorKind>.Not($"\"{text}\" is not a supervisor; known: auto, systemd, process"),
     };
 
     public static Read<LogLevel> Level(string text) => text switch

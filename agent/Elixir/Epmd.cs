@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Decant.Agent.Configuration;
 using Decant.Agent.Releases;
+using Decant.Agent.Supervision;
 
 namespace Decant.Agent.Elixir;
 
@@ -12,7 +12,7 @@ namespace Decant.Agent.Elixir;
 /// The Erlang port mapper of this host. The first distributed VM starts one if there is none, and it then lives and dies with that VM's
 /// unit or container; so the agent starts one of its own, before any VM does, and it belongs to nobody.
 /// </summary>
-internal sealed partial class Epmd(AgentConfiguration configuration, AppDirectories directories, TimeProvider time, ILogger<Epmd> logger)
+internal sealed partial class Epmd(AgentConfiguration configuration, ISupervisor supervisor, TimeProvider time, ILogger<Epmd> logger)
 {
     private const byte NamesRequest = 110;
 
@@ -29,19 +29,7 @@ internal sealed partial class Epmd(AgentConfiguration configuration, AppDirector
     {
         if (!target.Spec.Distribution || await NamesAsync(cancellation) is not null) return;
         var program = ProgramOf(target.Release);
-        // -daemon leaves the caller's session by itself (epmd(1)). It outlives this release's directory: it is in memory by then.
-        var end = await ReleaseCommand.RunAsync(
-            program,
-            ["-daemon", "-port", configuration.EpmdPort.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1"],
-            new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
-            directories.Of(target.Key.App),
-            TimeSpan.FromSeconds(10),
-            time,
-            started: null,
-            line: null,
-            lowPriority: false,
-            cancellation);
-        LogStarted(program, configuration.EpmdPort, end.ExitCode);
+        LogStarted(program, configuration.EpmdPort, await supervisor.StartPortMapperAsync(program, configuration.EpmdPort, cancellation));
         await WaitAsync(names => names is not null, TimeSpan.FromSeconds(5), cancellation);
     }
 
@@ -111,6 +99,6 @@ internal sealed partial class Epmd(AgentConfiguration configuration, AppDirector
         return File.Exists(own) ? own : "/usr/bin/epmd";
     }
 
-    [LoggerMessage(200, LogLevel.Information, "epmd started: {Program} on port {Port}, exit code {ExitCode}")]
-    private partial void LogStarted(string program, int port, int? exitCode);
+    [LoggerMessage(200, LogLevel.Information, "epmd started: {Program} on port {Port}, {Outcome}")]
+    private partial void LogStarted(string program, int port, string outcome);
 }

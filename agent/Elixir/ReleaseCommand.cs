@@ -1,25 +1,8 @@
 using System.Diagnostics;
-using System.Text;
 using Decant.Agent.Operations;
 using Decant.Agent.Supervision;
 
 namespace Decant.Agent.Elixir;
-
-/// <summary>How a command of a release ended.</summary>
-/// <param name="ExitCode">128 + signal when a signal ended it; null when it was ended for taking too long.</param>
-/// <param name="Elapsed">How long it took.</param>
-/// <param name="Tail">Its last lines, at most <see cref="ReleaseCommand.TailLines"/>.</param>
-internal sealed record CommandEnd(int? ExitCode, TimeSpan Elapsed, IReadOnlyList<OutputLine> Tail)
-{
-    /// <summary>It was ended because its deadline passed.</summary>
-    public bool TimedOut => ExitCode is null;
-
-    /// <summary>It exited with 0.</summary>
-    public bool Succeeded => ExitCode == 0;
-
-    /// <summary>Its last lines as one text, for messages.</summary>
-    public string TailText(int lines) => string.Join('\n', Tail.TakeLast(lines).Select(l => l.Text));
-}
 
 /// <summary>
 /// Runs one command of a release (<c>bin/app eval</c>, <c>rpc</c>, <c>stop</c>) to its end. It runs in a session of its own (setsid(1)). A
@@ -27,74 +10,41 @@ internal sealed record CommandEnd(int? ExitCode, TimeSpan Elapsed, IReadOnlyList
 /// </summary>
 internal static class ReleaseCommand
 {
-    /// <summary>How many of the last lines are kept.</summary>
-    public const int TailLines = 50;
-
-    // Longer lines are broken: fifty of them go into one event, which a gRPC client takes up to 4 MiB.
-    private const int MaxLine = 8 * 1024;
     private const int SigTerm = 15;
     private const int SigKill = 9;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan PipeGrace = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs the command.</summary>
-    /// <param name="script">The release's script, absolute.</param>
-    /// <param name="arguments">Each one is one element of argv: no shell sees them.</param>
-    /// <param name="environment">All of it.</param>
-    /// <param name="directory">Working directory.</param>
-    /// <param name="timeout">Deadline; then SIGTERM and, 2 s later at most, SIGKILL to all of it.</param>
+    /// <param name="order">What.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="started">Told the process that leads its session.</param>
-    /// <param name="line">Called for each line as it comes, from one thread at a time.</param>
-    /// <param name="lowPriority">Nobody waits for it: it takes what processor time is left (<see cref="LowPriority"/>).</param>
     /// <param name="cancellation">Ends it as the deadline does, and throws.</param>
-    public static async Task<CommandEnd> RunAsync(
-        string script,
-        IReadOnlyList<string> arguments,
-        IReadOnlyDictionary<string, string> environment,
-        string directory,
-        TimeSpan timeout,
-        TimeProvider time,
-        Action<ProcessIdentity>? started,
-        Action<OutputLine>? line,
-        bool lowPriority,
-        CancellationToken cancellation)
+    public static async Task<CommandEnd> RunAsync(CommandOrder order, TimeProvider time, CancellationToken cancellation)
     {
-        IEnumerable<string> command = ["/usr/bin/setsid", "--wait", script, .. arguments];
-        if (lowPriority) command = ["/usr/bin/nice", "-n", $"{LowPriority.Nice}", .. command];
+        IEnumerable<string> command = ["/usr/bin/setsid", "--wait", order.Program, .. order.Arguments];
+        if (order.LowPriority) command = ["/usr/bin/nice", "-n", $"{LowPriority.Nice}", .. command];
         var start = new ProcessStartInfo(command.First(), command.Skip(1))
         {
-            WorkingDirectory = directory,
+            WorkingDirectory = order.Directory,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         start.Environment.Clear();
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        foreach (var (name, value) in order.Environment) start.Environment[name] = value;
 
         var began = time.GetTimestamp();
-        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{script} did not start");
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{order.Program} did not start");
         process.StandardInput.Close();
-        TellStarted(process.Id, started);
-        var tail = new Queue<OutputLine>();
-        var gate = new Lock();
-        void Take(OutputLine taken)
-        {
-            lock (gate)
-            {
-                tail.Enqueue(taken);
-                if (tail.Count > TailLines) tail.Dequeue();
-                line?.Invoke(taken);
-            }
-        }
-
+        TellStarted(process.Id, order.Started);
+        var output = new CommandOutput(order.Line);
         using var reading = new CancellationTokenSource();
         var readers = Task.WhenAll(
-            ReadAsync(process.StandardOutput, isError: false, Take, reading.Token),
-            ReadAsync(process.StandardError, isError: true, Take, reading.Token));
+            output.ReadAsync(process.StandardOutput, isError: false, reading.Token),
+            output.ReadAsync(process.StandardError, isError: true, reading.Token));
 
         var exited = process.WaitForExitAsync(CancellationToken.None);
-        var ended = await EndsWithinAsync(exited, timeout, time, cancellation);
+        var ended = await EndsWithinAsync(exited, order.Timeout, time, cancellation);
         if (!ended)
         {
             // setsid did not fork (it is no group leader), so the session has its pid.
@@ -109,7 +59,7 @@ internal static class ReleaseCommand
         if (!await EndsWithinAsync(readers, PipeGrace, time, CancellationToken.None)) await reading.CancelAsync();
         // One that ended before it was cancelled has ended: a migration that is done must not be called cancelled.
         if (!ended) cancellation.ThrowIfCancellationRequested();
-        lock (gate) return new CommandEnd(ended ? process.ExitCode : null, time.GetElapsedTime(began), [.. tail]);
+        return new CommandEnd(ended ? process.ExitCode : null, time.GetElapsedTime(began), output.Tail());
     }
 
     private static void TellStarted(int pid, Action<ProcessIdentity>? started)
@@ -142,35 +92,5 @@ internal static class ReleaseCommand
         {
             return false;
         }
-    }
-
-    private static async Task ReadAsync(StreamReader reader, bool isError, Action<OutputLine> take, CancellationToken cancellation)
-    {
-        var buffer = new char[4096];
-        var line = new StringBuilder();
-        try
-        {
-            int count;
-            while ((count = await reader.ReadAsync(buffer, cancellation)) > 0)
-            {
-                foreach (var c in buffer.AsSpan(0, count))
-                {
-                    if (c != '\n')
-                    {
-                        line.Append(c);
-                        if (line.Length < MaxLine) continue;
-                    }
-
-                    take(new OutputLine(line.ToString().TrimEnd('\r'), isError));
-                    line.Clear();
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The command has ended; what a grandchild would still print is not ours.
-        }
-
-        if (line.Length > 0) take(new OutputLine(line.ToString(), isError));
     }
 }

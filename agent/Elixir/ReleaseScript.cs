@@ -7,7 +7,7 @@ using Decant.Names;
 namespace Decant.Agent.Elixir;
 
 /// <summary>What the agent asks of a staged release through its own script, <c>bin/app</c> (mix help release, "Commands").</summary>
-internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories directories, TimeProvider time)
+internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories directories, ISupervisor supervisor)
 {
     /// <summary>Evaluates an expression in a VM of its own, without starting the app; config/runtime.exs is evaluated first.</summary>
     public Task<CommandEnd> EvalAsync(
@@ -53,8 +53,14 @@ internal sealed class ReleaseScript(SlotEnvironment environments, AppDirectories
             // A command's VM that fails leaves no dump (erl(1)): it would be taken for one of the instance that runs in the slot.
             ["ERL_CRASH_DUMP_SECONDS"] = "0",
         };
-        return ReleaseCommand.RunAsync(
-            target.Release.Script, arguments, environment, directories.Of(target.Key), timeout, time, started, line, lowPriority, cancellation);
+        var order = new CommandOrder(target.Release.Script, arguments, environment, directories.Home(target.Key), timeout)
+        {
+            Slot = target.Key,
+            Started = started,
+            Line = line,
+            LowPriority = lowPriority,
+        };
+        return supervisor.RunAsync(order, cancellation);
     }
 }
 

@@ -22,20 +22,16 @@ internal sealed class SharedLibraries(TimeProvider time)
         if (files.Count == 0) return new PreflightFinding("shared-libraries", true, "the release has no native code of its own");
 
         var missing = new HashSet<string>();
-        var end = await ReleaseCommand.RunAsync(
-            "/usr/bin/ldd",
-            files,
-            new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LANG"] = "C.UTF-8" },
-            release.Root,
-            Limit,
-            time,
-            started: null,
-            line =>
+        var ldd = new CommandOrder(
+            "/usr/bin/ldd", files, new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LANG"] = "C.UTF-8" }, release.Root, Limit)
+        {
+            LowPriority = true,
+            Line = line =>
             {
                 if (IsMissing(line.Text)) missing.Add(line.Text.Trim());
             },
-            lowPriority: true,
-            cancellation);
+        };
+        var end = await ReleaseCommand.RunAsync(ldd, time, cancellation);
         if (end.TimedOut) return new PreflightFinding("shared-libraries", false, $"ldd did not end within {Limit.TotalSeconds:0} s");
         return missing.Count == 0
             ? new PreflightFinding("shared-libraries", true, $"all that {files.Count} native files need is there")

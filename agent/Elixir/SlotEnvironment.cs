@@ -13,11 +13,16 @@ namespace Decant.Agent.Elixir;
 /// </summary>
 internal sealed class SlotEnvironment(AgentConfiguration configuration, AppDirectories directories, Cookies cookies)
 {
-    private const string Cookie = "RELEASE_COOKIE";
+    /// <summary>The one variable of the agent's own that an env file may set.</summary>
+    public const string Cookie = "RELEASE_COOKIE";
 
     /// <summary>What the agent sets itself, so that a manifest cannot.</summary>
     public static bool IsReserved(string name)
         => name is "PORT" || name.StartsWith("RELEASE_", StringComparison.Ordinal) || name.StartsWith("DECANT_", StringComparison.Ordinal);
+
+    /// <summary>What the agent sets for Erlang itself, where a unit puts agent's and host's variables together.</summary>
+    public static bool IsOfTheAgent(string name)
+        => name is "ERL_AFLAGS" or "ERL_CRASH_DUMP" or "ERL_CRASH_DUMP_SECONDS" or "ERL_EPMD_PORT" or "ERL_EPMD_ADDRESS";
 
     /// <summary>The environment of a release in a slot.</summary>
     /// <param name="key">App and slot.</param>
@@ -27,7 +32,7 @@ internal sealed class SlotEnvironment(AgentConfiguration configuration, AppDirec
     /// <exception cref="Errors.OperatorException">The host's env file cannot be used; names the file, never a value.</exception>
     public IReadOnlyDictionary<string, string> Of(InstanceKey key, SlotSpec spec, StagedRelease release, DeploymentId? deployment)
     {
-        var home = directories.Of(key);
+        var home = directories.Home(key);
         var environment = new Dictionary<string, string>
         {
             ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -36,7 +41,10 @@ internal sealed class SlotEnvironment(AgentConfiguration configuration, AppDirec
             ["TMPDIR"] = directories.Tmp(key),
         };
         foreach (var (name, value) in spec.Environment) environment[name] = value;
-        var secrets = configuration.EnvFileOf(key.App) is { } file ? EnvFile.Read(file) : new Dictionary<string, string>();
+        // Under systemd the agent never sees an app's secrets: its unit reads them (AppSecrets).
+        var secrets = configuration.Supervisor != SupervisorKind.Systemd && configuration.EnvFileOf(key.App) is { } file
+            ? EnvFile.Read(file)
+            : new Dictionary<string, string>();
         foreach (var (name, value) in secrets) environment[name] = value;
 
         environment["PORT"] = spec.Port.ToString(CultureInfo.InvariantCulture);

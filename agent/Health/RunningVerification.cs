@@ -62,6 +62,11 @@ internal sealed class RunningVerification(ReleaseScript script, Epmd epmd, TimeP
         {
             text = File.ReadAllText($"/proc/{pid}/environ");
         }
+        catch (UnauthorizedAccessException)
+        {
+            // It runs as another user: its command line is for everybody.
+            return TryReadCommandLine(pid);
+        }
         catch (IOException)
         {
             return null;
@@ -75,5 +80,19 @@ internal sealed class RunningVerification(ReleaseScript script, Epmd epmd, TimeP
         return environment.TryGetValue("RELEASE_VSN", out var version) && environment.TryGetValue("RELEASE_ROOT", out var root)
             ? new RunningRelease(version, root, "", "process")
             : null;
+    }
+
+    /// <summary>A VM of a release is given its boot file: <c>-boot ROOT/releases/VERSION/start</c> (mix release's own script).</summary>
+    private static RunningRelease? TryReadCommandLine(int pid)
+    {
+        try
+        {
+            var boot = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0').SkipWhile(argument => argument != "-boot").Skip(1).FirstOrDefault();
+            return boot?.Split('/') is [.. var root, "releases", var version, _] ? new RunningRelease(version, string.Join('/', root), "", "process") : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 }

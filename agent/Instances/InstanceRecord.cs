@@ -13,6 +13,7 @@ namespace Decant.Agent.Instances;
 /// <param name="Restarts">Times it died and was started again since the last start.</param>
 /// <param name="LastExit">How it last ended since the last start; null when it has not.</param>
 /// <param name="Retirement">When it is stopped, because its traffic has gone elsewhere; null: it runs on.</param>
+/// <param name="StoppedByHand">Somebody stopped it by the host's own means, past the agent: it stays stopped until it is started.</param>
 internal sealed record InstanceRecord(
     InstanceKey Key,
     bool Wanted,
@@ -22,7 +23,8 @@ internal sealed record InstanceRecord(
     DeploymentId? Deployment,
     int Restarts,
     ExitReport? LastExit,
-    Retirement? Retirement = null);
+    Retirement? Retirement = null,
+    bool StoppedByHand = false);
 
 /// <summary>
 /// An instance without traffic is kept warm for a while, then stopped. While an agent runs it measures that itself; the time on the wall is for

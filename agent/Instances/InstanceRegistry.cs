@@ -4,9 +4,19 @@ using Decant.Agent.Supervision;
 namespace Decant.Agent.Instances;
 
 /// <summary>The slots of this host.</summary>
-internal sealed class InstanceRegistry(InstanceParts parts, ILogger<InstanceSlot> slotLogger) : IDisposable
+internal sealed class InstanceRegistry : IDisposable
 {
+    private readonly InstanceParts parts;
+    private readonly ILogger<InstanceSlot> slotLogger;
     private readonly ConcurrentDictionary<InstanceKey, InstanceSlot> slots = new();
+
+    /// <summary>No slots yet.</summary>
+    public InstanceRegistry(InstanceParts parts, ILogger<InstanceSlot> slotLogger)
+    {
+        this.parts = parts;
+        this.slotLogger = slotLogger;
+        parts.Supervisor.StartedByOthers += TakeOver;
+    }
 
     /// <summary>Every slot that was ever used, by name.</summary>
     public IReadOnlyList<InstanceSlot> All() => [.. slots.Values.OrderBy(s => s.Key.ToString(), StringComparer.Ordinal)];
@@ -22,7 +32,7 @@ internal sealed class InstanceRegistry(InstanceParts parts, ILogger<InstanceSlot
     public InstanceSlot GetOrAdd(InstanceRecord first) => slots.GetOrAdd(first.Key, _ => new InstanceSlot(parts, first, slotLogger));
 
     /// <summary>A slot's output.</summary>
-    public InstanceLog Log(InstanceKey key) => parts.Supervisor.Log(Get(key).Key);
+    public IInstanceLog Log(InstanceKey key) => parts.Supervisor.Log(Get(key).Key);
 
     /// <summary>Takes over what an earlier agent left running, and starts again what should run and does not. Called once.</summary>
     public Task ResumeAllAsync(CancellationToken cancellation)
@@ -37,6 +47,12 @@ internal sealed class InstanceRegistry(InstanceParts parts, ILogger<InstanceSlot
     /// <summary>The agent stops; what runs goes on.</summary>
     public void Dispose()
     {
+        parts.Supervisor.StartedByOthers -= TakeOver;
         foreach (var slot in slots.Values) slot.Dispose();
+    }
+
+    private void TakeOver(InstanceKey key)
+    {
+        if (TryGet(key) is { } slot) _ = Task.Run(slot.TakeOverAsync);
     }
 }

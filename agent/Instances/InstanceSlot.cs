@@ -59,7 +59,7 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         await changing.WaitAsync(cancellation);
         try
         {
-            if (parts.Supervisor.Adopt(Key) is { } process)
+            if (await parts.Supervisor.AdoptAsync(Key) is { } process)
             {
                 LogAdopted(Key, process.Identity.Pid, process.StartedAt);
                 Begin(new InstanceRun(process, parts.Time, parts.Time.GetUtcNow()), record with { Release = process.Release });
@@ -70,12 +70,37 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             // One without traffic that died is not missed by anybody.
             if (record.Retirement is not null) Note(r => r with { Wanted = false, Retirement = null });
             if (!record.Wanted) return;
-            var exit = parts.Supervisor.LastExit(Key);
+            var exit = await parts.Supervisor.LastExitAsync(Key);
             var report = Report(exit ?? new ProcessExit(null, parts.Time.GetUtcNow()), since: null);
+            if (exit is { Cause: ExitCause.StoppedByHand })
+            {
+                LogStoppedByHand(Key);
+                Note(r => r with { Wanted = false, StoppedByHand = true, LastExit = report });
+                return;
+            }
+
             LogFoundDead(Key, report.Describe());
             // A full disk must not keep the agent from starting.
             Note(r => r with { LastExit = report, Restarts = r.Restarts + 1 });
             ScheduleRestart(TimeSpan.Zero);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
+    /// <summary>Takes over what somebody else has started in the slot, which is then meant to run; nothing when the agent knows it already.</summary>
+    public async Task TakeOverAsync()
+    {
+        await changing.WaitAsync();
+        try
+        {
+            if (Run is not null || await parts.Supervisor.AdoptAsync(Key) is not { } process) return;
+            LogStartedByHand(Key, process.Identity.Pid);
+            CancelRestart();
+            Begin(new InstanceRun(process, parts.Time, parts.Time.GetUtcNow()), record with { Wanted = true, Release = process.Release, StoppedByHand = false });
+            lock (gate) TrySave();
         }
         finally
         {
@@ -244,13 +269,15 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         var ran = watched.Age;
         var report = Report(exit, watched.Process.StartedAt);
         TimeSpan? restartAfter = null;
+        bool byHand;
         lock (gate)
         {
             if (run != watched) return;
             run = null;
             health = null;
-            var died = record is { Wanted: true, Retirement: null } && !stopping;
-            if (record.Retirement is not null) record = record with { Wanted = false, Retirement = null };
+            var died = record is { Wanted: true, Retirement: null } && !stopping && exit.Cause == ExitCause.ItselfOrAgent;
+            byHand = exit.Cause == ExitCause.StoppedByHand && !stopping;
+            if (record.Retirement is not null || byHand) record = record with { Wanted = false, Retirement = null, StoppedByHand = byHand };
             record = record with { LastExit = report, Restarts = died ? record.Restarts + 1 : record.Restarts };
             TrySave();
             if (died)
@@ -260,7 +287,11 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
             }
         }
 
-        if (restartAfter is { } wait)
+        if (byHand)
+        {
+            LogStoppedByHand(Key);
+        }
+        else if (restartAfter is { } wait)
         {
             LogDied(Key, watched.Process.Release, watched.Process.Identity.Pid, report.Describe(), ran, wait);
             ScheduleRestart(wait);
@@ -426,6 +457,12 @@ internal sealed partial class InstanceSlot(InstanceParts parts, InstanceRecord f
         (_, _, { Seen.Failures: var failures, Fall: var fall }) when failures < fall => InstanceState.Starting,
         _ => run.Age < TimeSpan.FromSeconds(60) ? InstanceState.Starting : InstanceState.Unhealthy,
     };
+
+    [LoggerMessage(409, LogLevel.Warning, "{Key} was stopped by hand; it stays stopped until it is started")]
+    private partial void LogStoppedByHand(InstanceKey key);
+
+    [LoggerMessage(410, LogLevel.Warning, "{Key} was started by hand, pid {Pid}; taken over")]
+    private partial void LogStartedByHand(InstanceKey key, int pid);
 
     [LoggerMessage(407, LogLevel.Information, "{Key} has no traffic any more: it is stopped at {At:u}")]
     private partial void LogRetires(InstanceKey key, DateTimeOffset at);

@@ -59,6 +59,7 @@ internal sealed class InstanceStore
         ["retirement"] = record.Retirement is { } retirement
             ? new BsonDocument { ["at"] = retirement.At.UtcTicks, ["keep"] = retirement.Keep.Ticks, ["script"] = retirement.Deadlines.Script.Ticks, ["term"] = retirement.Deadlines.Term.Ticks }
             : BsonValue.Null,
+        ["by_hand"] = record.StoppedByHand,
     };
 
     private static InstanceRecord To(BsonDocument document) => new(
@@ -74,7 +75,8 @@ internal sealed class InstanceStore
         document["deployment"].IsNull ? null : DeploymentId.Parse(document["deployment"]),
         document["restarts"],
         document["exit"].IsNull ? null : ToExit(document["exit"]),
-        document["retirement"].IsNull ? null : ToRetirement(document["retirement"]));
+        document["retirement"].IsNull ? null : ToRetirement(document["retirement"]),
+        !document["by_hand"].IsNull && document["by_hand"].AsBoolean);
 
     private static Retirement ToRetirement(BsonValue value) => new(
         new DateTimeOffset(value["at"].AsInt64, TimeSpan.Zero),

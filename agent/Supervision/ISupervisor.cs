@@ -7,7 +7,7 @@ namespace Decant.Agent.Supervision;
 /// <summary>What keeps a release running apart from the agent. An agent's stop, crash or restart never ends what a supervisor runs.</summary>
 internal interface ISupervisor
 {
-    /// <summary>By its name in agent.yml and in the status: <c>process</c>.</summary>
+    /// <summary>By its name in agent.yml and in the status: <c>process</c> or <c>systemd</c>.</summary>
     string Name { get; }
 
     /// <summary>Starts <c>bin/app start</c> in a slot.</summary>
@@ -16,14 +16,28 @@ internal interface ISupervisor
     /// <exception cref="Errors.OperatorException">START_FAILED.</exception>
     Task<ISupervisedProcess> StartAsync(ReleaseInSlot target, CancellationToken cancellation);
 
-    /// <summary>Finds what runs in a slot since before this agent started; null when nothing does.</summary>
-    ISupervisedProcess? Adopt(InstanceKey key);
+    /// <summary>Finds what runs in a slot and was not started by this agent; null when nothing does.</summary>
+    Task<ISupervisedProcess?> AdoptAsync(InstanceKey key);
 
-    /// <summary>How the last process of a slot ended, where that was learned while no agent watched; null when it was not.</summary>
-    ProcessExit? LastExit(InstanceKey key);
+    /// <summary>How the last process of a slot ended, where that can be learned although no agent watched; null when it cannot.</summary>
+    Task<ProcessExit?> LastExitAsync(InstanceKey key);
+
+    /// <summary>Told a slot in which somebody else has started what was stopped.</summary>
+    event Action<InstanceKey>? StartedByOthers;
 
     /// <summary>A slot's output: the last lines, then what comes.</summary>
-    InstanceLog Log(InstanceKey key);
+    IInstanceLog Log(InstanceKey key);
+
+    /// <summary>Runs one command of a release to its end, as the instances of its app run: as their user, with their secrets.</summary>
+    /// <exception cref="Errors.OperatorException">COMMAND_FAILED: it could not be started.</exception>
+    Task<CommandEnd> RunAsync(CommandOrder order, CancellationToken cancellation);
+
+    /// <summary>Starts the Erlang port mapper as nobody's child.</summary>
+    /// <param name="program">Absolute path of <c>epmd</c>.</param>
+    /// <param name="port">Where it listens.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>What came of it, for the log.</returns>
+    Task<string> StartPortMapperAsync(string program, int port, CancellationToken cancellation);
 }
 
 /// <summary>A release process under a supervisor.</summary>
@@ -48,4 +62,18 @@ internal interface ISupervisedProcess : IDisposable
 /// <summary>How a process ended.</summary>
 /// <param name="ExitCode">128 + signal when a signal ended it; null when nobody could learn it.</param>
 /// <param name="At">When.</param>
-internal sealed record ProcessExit(int? ExitCode, DateTimeOffset At);
+/// <param name="Cause">Who ended it.</param>
+internal sealed record ProcessExit(int? ExitCode, DateTimeOffset At, ExitCause Cause = ExitCause.ItselfOrAgent);
+
+/// <summary>Who ended a process.</summary>
+internal enum ExitCause
+{
+    /// <summary>It ended by itself, or the agent stopped it: the agent knows which.</summary>
+    ItselfOrAgent,
+
+    /// <summary>Somebody stopped its unit by hand, and is to be respected.</summary>
+    StoppedByHand,
+
+    /// <summary>The host shuts down.</summary>
+    HostStops,
+}

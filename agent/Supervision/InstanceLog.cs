@@ -8,11 +8,11 @@ namespace Decant.Agent.Supervision;
 /// Reads an instance's log. A reader costs the same whatever it reads: it goes through the files at its own pace, and one that is slower
 /// than the deletion of old segments is told how many lines it lost.
 /// </summary>
-internal sealed class InstanceLog(string directory)
+internal sealed class InstanceLog(string directory) : IInstanceLog
 {
     private const int Block = 64 * 1024;
 
-    /// <summary>The last lines, oldest first.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<LoggedLine> LastLines(int count)
     {
         var lines = new List<LoggedLine>();
@@ -32,9 +32,7 @@ internal sealed class InstanceLog(string directory)
         return lines;
     }
 
-    /// <summary>The last lines, then what comes, until cancelled. With each line: how many were lost before it.</summary>
-    /// <param name="tail">How many lines to begin with.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <inheritdoc/>
     public async IAsyncEnumerable<(LoggedLine Line, long Lost)> FollowAsync(int tail, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Decant.Agent.Instances;
 
 namespace Decant.Agent.Supervision;
 
@@ -48,6 +49,15 @@ internal sealed record KeptSlot
 
     /// <summary>Names of the manifest's variables; the process has their values.</summary>
     public required IReadOnlyList<string> Variables { get; init; }
+
+    /// <summary>What is written down of a slot's settings.</summary>
+    public static KeptSlot Of(SlotSpec spec) => new()
+    {
+        Port = spec.Port,
+        Node = spec.Node.ToString(),
+        Distribution = spec.Distribution,
+        Variables = [.. spec.Environment.Keys],
+    };
 }
 
 /// <summary>What runs in a slot; written by the keeper when it has started it.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Decant.Agent.Configuration;
 using Decant.Agent.Elixir;
@@ -36,13 +37,7 @@ internal sealed partial class ProcessSupervisor(
             LogFiles = configuration.Limits.LogFiles,
             Version = target.Release.Id.Version.Value,
             Digest = target.Release.Id.Digest.Value,
-            Slot = new KeptSlot
-            {
-                Port = target.Spec.Port,
-                Node = target.Spec.Node.ToString(),
-                Distribution = target.Spec.Distribution,
-                Variables = [.. target.Spec.Environment.Keys],
-            },
+            Slot = KeptSlot.Of(target.Spec),
         };
         var answer = await AskKeeperAsync(target.Key, directory, order, cancellation);
         if (answer.Started is not { } kept) throw Failed(target.Key, answer.Problem ?? "the keeper gave no reason");
@@ -50,20 +45,50 @@ internal sealed partial class ProcessSupervisor(
     }
 
     /// <inheritdoc/>
-    public ISupervisedProcess? Adopt(InstanceKey key)
+    public Task<ISupervisedProcess?> AdoptAsync(InstanceKey key) => Task.FromResult<ISupervisedProcess?>(Adopt(key));
+
+    /// <inheritdoc/>
+    public Task<ProcessExit?> LastExitAsync(InstanceKey key)
+        => Task.FromResult(KeeperFiles.ReadExit(directories.Of(key)) is { } exit ? new ProcessExit(exit.ExitCode, exit.At) : null);
+
+    /// <inheritdoc/>
+    /// <remarks>Nobody else can: a release that is started by hand is not in a slot.</remarks>
+    public event Action<InstanceKey>? StartedByOthers
+    {
+        add { }
+        remove { }
+    }
+
+    /// <inheritdoc/>
+    public Task<CommandEnd> RunAsync(CommandOrder order, CancellationToken cancellation)
+        => ReleaseCommand.RunAsync(order, time, cancellation);
+
+    /// <inheritdoc/>
+    /// <remarks>-daemon leaves the caller's session by itself (epmd(1)). It outlives its release's directory: it is in memory by then.</remarks>
+    public async Task<string> StartPortMapperAsync(string program, int port, CancellationToken cancellation)
+    {
+        var end = await ReleaseCommand.RunAsync(
+            new CommandOrder(
+                program,
+                ["-daemon", "-port", port.ToString(CultureInfo.InvariantCulture), "-address", "127.0.0.1"],
+                new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
+                "/",
+                TimeSpan.FromSeconds(10)),
+            time,
+            cancellation);
+        return $"exit code {end.ExitCode}";
+    }
+
+    /// <inheritdoc/>
+    public IInstanceLog Log(InstanceKey key) => new InstanceLog(directories.Log(key));
+
+    private KeptProcess? Adopt(InstanceKey key)
     {
         var directory = directories.Of(key);
         if (KeeperFiles.ReadInstance(directory) is not { } kept || KeptProcess.TryOpen(kept, directory, time) is not { } process) return null;
         if (!process.HasKeeper) LogNoKeeper(key, kept.Pid);
         return process;
     }
-
-    /// <inheritdoc/>
-    public ProcessExit? LastExit(InstanceKey key)
-        => KeeperFiles.ReadExit(directories.Of(key)) is { } exit ? new ProcessExit(exit.ExitCode, exit.At) : null;
-
-    /// <inheritdoc/>
-    public InstanceLog Log(InstanceKey key) => new(directories.Log(key));
 
     private async Task<KeeperAnswer> AskKeeperAsync(InstanceKey key, string directory, KeeperOrder order, CancellationToken cancellation)
     {

@@ -171,6 +171,7 @@ internal static class StatusCommand
         if (row.Host.Status is not { } status) yield break;
         var instance = row.Instance;
         if (instance?.RetireAt is { } retire) yield return $"is stopped in {Shown.Time(retire.ToDateTimeOffset() - now)}";
+        if (instance is { StoppedByHand: true }) yield return "stopped by hand on the host; its agent starts it only when told to";
         if (instance is { Adopted: true }) yield return $"re-adopted by the agent at {instance.AdoptedAt?.ToDateTimeOffset():HH:mm:ss} UTC";
         if (instance is { State: InstanceState.Unhealthy, Health: { } health }) yield return health.LastFailure;
         if (instance is { State: InstanceState.BackingOff or InstanceState.Stopped, LastExit: { } exit })

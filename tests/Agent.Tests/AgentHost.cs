@@ -144,10 +144,10 @@ internal sealed class AgentHost : IAsyncDisposable
         Directories = new AppDirectories(Configuration.DataDirectory);
         Cookies = new Cookies(Directories);
         Environment = new SlotEnvironment(Configuration, Directories, Cookies);
-        Script = new ReleaseScript(Environment, Directories, time);
-        Epmd = new Epmd(Configuration, Directories, time, NullLogger<Epmd>.Instance);
         Supervisor = new ProcessSupervisor(
             Configuration, Environment, Directories, new KeeperProgram(Programs.Decantd, []), time, NullLogger<ProcessSupervisor>.Instance);
+        Script = new ReleaseScript(Environment, Directories, Supervisor);
+        Epmd = new Epmd(Configuration, Supervisor, time, NullLogger<Epmd>.Instance);
         Prober = new HealthProber(Script, time);
         Instances = new InstanceRegistry(
             new InstanceParts(Supervisor, Releases, Script, Epmd, Prober, Store, new CrashDumps(Directories), Configuration.Restart, time),

@@ -15,7 +15,6 @@ public class AgentStartTests
     [TestCase("", 0, "")]
     [TestCase("hots: x\nlisten: { tcp: 0.0.0.0:7420, tls: off }", 2, "agent.yml:1:1: unknown key \"hots\"; did you mean \"host\"?")]
     [TestCase("hots: x\nlisten: { tcp: 0.0.0.0:7420, tls: off }", 2, "agent.yml:2:11: listen.tcp: 0.0.0.0 is not loopback")]
-    [TestCase("supervisor: systemd", 2, "agent.yml:1:13: supervisor: \"systemd\" comes with a later version")]
     [TestCase("supervisor: docker", 2, "agent.yml:1:13: supervisor: \"docker\" is not a supervisor")]
     [TestCase("a: [", 2, "not valid YAML")]
     [CancelAfter(60_000)]

@@ -25,9 +25,14 @@ internal static class FleetUnderLoad
         double rate = 100,
         int websockets = 0,
         Uri? through = null)
+        => await UnderLoadAsync(through ?? fleet.Url, during, cancellation, slow, rate, websockets);
+
+    /// <summary>The same, for a balancer anywhere.</summary>
+    public static async Task<LoadReport> UnderLoadAsync(
+        Uri balancer, Func<LoadRun, Task> during, CancellationToken cancellation, TimeSpan? slow = null, double rate = 100, int websockets = 0)
     {
         var load = LoadRun.Start(new LoadOptions(
-            through ?? fleet.Url,
+            balancer,
             FastRate: rate * 3 / 4,
             NewConnectionRate: rate / 4,
             SlowRate: 3,

@@ -2,6 +2,7 @@ using Decant.Agent.Configuration;
 using Decant.Agent.Elixir;
 using Decant.Agent.Health;
 using Decant.Agent.Instances;
+using Decant.Agent.Supervision;
 using Decant.Agent.Tests.Balancers;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -41,6 +42,43 @@ public class RestartTests
     {
         slot.Dispose();
         await host.DisposeAsync();
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task One_that_is_stopped_by_hand_stays_stopped_and_one_that_is_started_by_hand_is_taken_over(CancellationToken cancellation)
+    {
+        supervisor.Started[^1].Die(0, time.GetUtcNow(), ExitCause.StoppedByHand);
+        await Eventually.TrueAsync(() => slot.Run is null, "its end");
+        var stopped = slot.Snapshot();
+        time.Advance(TimeSpan.FromHours(1));
+        var later = slot.Snapshot();
+
+        supervisor.Adopted = new ScriptedSupervisor.Scripted(host.One.Id, 77, time.GetUtcNow());
+        await slot.TakeOverAsync();
+        var taken = slot.Snapshot();
+        await slot.TakeOverAsync();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((stopped.State, stopped.Record.Wanted, stopped.Record.StoppedByHand, stopped.Record.Restarts), Is.EqualTo((InstanceState.Stopped, false, true, 0)));
+            Assert.That((later.State, supervisor.Started.Count), Is.EqualTo((InstanceState.Stopped, 1)));
+            Assert.That((taken.State, taken.Record.Wanted, taken.Record.StoppedByHand, taken.AdoptedAt is not null), Is.EqualTo((InstanceState.Running, true, false, true)));
+            Assert.That(host.Store.All().Single().Wanted, Is.True, "it is started again after a reboot");
+            Assert.That(cancellation.IsCancellationRequested, Is.False);
+        });
+    }
+
+    [Test]
+    [CancelAfter(60_000)]
+    public async Task One_that_ends_because_the_host_does_is_meant_to_run_and_is_not_started_again_before_the_next_boot(CancellationToken cancellation)
+    {
+        supervisor.Started[^1].Die(0, time.GetUtcNow(), ExitCause.HostStops);
+        await Eventually.TrueAsync(() => slot.Run is null, "its end");
+        time.Advance(TimeSpan.FromHours(1));
+
+        Assert.That((slot.Snapshot().State, supervisor.Started.Count, host.Store.All().Single().Wanted), Is.EqualTo((InstanceState.Stopped, 1, true)));
+        Assert.That(cancellation.IsCancellationRequested, Is.False);
     }
 
     [Test]

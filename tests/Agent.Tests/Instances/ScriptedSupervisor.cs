@@ -15,6 +15,9 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
     /// <summary>What the next start ends with instead.</summary>
     public Exception? Failure { get; set; }
 
+    /// <summary>What runs in a slot and was not started by this agent.</summary>
+    public ISupervisedProcess? Adopted { get; set; }
+
     public Task<ISupervisedProcess> StartAsync(ReleaseInSlot target, CancellationToken cancellation)
     {
         lock (Started)
@@ -30,11 +33,21 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
         }
     }
 
-    public ISupervisedProcess? Adopt(InstanceKey key) => null;
+    public event Action<InstanceKey>? StartedByOthers
+    {
+        add { }
+        remove { }
+    }
 
-    public ProcessExit? LastExit(InstanceKey key) => null;
+    public Task<ISupervisedProcess?> AdoptAsync(InstanceKey key) => Task.FromResult(Adopted);
 
-    public InstanceLog Log(InstanceKey key) => new(logDirectory);
+    public Task<ProcessExit?> LastExitAsync(InstanceKey key) => Task.FromResult<ProcessExit?>(null);
+
+    public IInstanceLog Log(InstanceKey key) => new InstanceLog(logDirectory);
+
+    public Task<CommandEnd> RunAsync(CommandOrder order, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public Task<string> StartPortMapperAsync(string program, int port, CancellationToken cancellation) => throw new NotSupportedException();
 
     internal sealed class Scripted(ReleaseId release, int number, DateTimeOffset startedAt) : ISupervisedProcess
     {
@@ -48,7 +61,7 @@ internal sealed class ScriptedSupervisor(string logDirectory, TimeProvider time)
 
         public Task<ProcessExit> Exited => exited.Task;
 
-        public void Die(int code, DateTimeOffset at) => exited.TrySetResult(new ProcessExit(code, at));
+        public void Die(int code, DateTimeOffset at, ExitCause cause = ExitCause.ItselfOrAgent) => exited.TrySetResult(new ProcessExit(code, at, cause));
 
         public void Signal(int signal) => throw new NotSupportedException();
 

@@ -42,7 +42,7 @@ public class AdoptionTests
         })
         {
             Write(directory, forged);
-            using var adopted = host.Supervisor.Adopt(slot.Key);
+            using var adopted = await host.Supervisor.AdoptAsync(slot.Key);
             adoptions[name] = adopted is not null;
         }
 

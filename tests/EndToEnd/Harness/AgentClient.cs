@@ -7,17 +7,22 @@ using Grpc.Core;
 namespace Decant.EndToEnd.Harness;
 
 /// <summary>Calls one agent as the contract says, without the controller.</summary>
-internal sealed class AgentClient(TestHost host)
+internal sealed class AgentClient(ChannelBase channel)
 {
-    public Releases.ReleasesClient Releases { get; } = new(host.Channel);
+    public AgentClient(TestHost host)
+        : this(host.Channel)
+    {
+    }
 
-    public Instances.InstancesClient Instances { get; } = new(host.Channel);
+    public Releases.ReleasesClient Releases { get; } = new(channel);
 
-    public V1.Operations.OperationsClient Operations { get; } = new(host.Channel);
+    public Instances.InstancesClient Instances { get; } = new(channel);
 
-    public Hosts.HostsClient Hosts { get; } = new(host.Channel);
+    public V1.Operations.OperationsClient Operations { get; } = new(channel);
 
-    public Balancers.BalancersClient Balancers { get; } = new(host.Channel);
+    public Hosts.HostsClient Hosts { get; } = new(channel);
+
+    public Balancers.BalancersClient Balancers { get; } = new(channel);
 
     /// <summary>A release as an archive's bytes announce it.</summary>
     public static ReleaseRef Announce(string version, byte[] archive)
