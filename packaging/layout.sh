@@ -26,6 +26,7 @@ lay_out_agent() {
   done
   install -D -m 644 packaging/sysusers/decant.conf "$root/usr/lib/sysusers.d/decant.conf"
   install -D -m 644 packaging/tmpfiles/decant.conf "$root/usr/lib/tmpfiles.d/decant.conf"
+  install -D -m 644 packaging/polkit/decant.rules "$root/usr/share/polkit-1/rules.d/decant.rules"
   # The example with every line commented out: it shows the defaults, and a host has none of the example's balancers.
   install -d -m 755 "$root/etc/decant"
   sed 's/^[^#]/#&/' packaging/examples/agent.yml >"$root/etc/decant/agent.yml"

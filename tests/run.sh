@@ -12,7 +12,7 @@ quick=false
 [ "${1:-}" = "--quick" ] && quick=true
 
 need_dotnet
-need_packages "${elixir_packages[@]}" clang haproxy nginx-light caddy sqlite3 systemd systemd-container debootstrap curl procps iproute2 lintian dpkg-dev zsh fish python3 python3-grpcio protobuf-compiler protobuf-compiler-grpc libprotobuf-dev
+need_packages "${elixir_packages[@]}" clang haproxy nginx-light caddy sqlite3 systemd systemd-container debootstrap curl procps iproute2 lintian dpkg-dev polkitd zsh fish python3 python3-grpcio protobuf-compiler protobuf-compiler-grpc libprotobuf-dev
 $quick || need_packages "${aot_packages[@]}"
 
 step() { printf '\n== %s\n' "$*"; }

@@ -8,6 +8,7 @@ public class PackageInstallTests
     private const string State = "/etc/systemd/system/multi-user.target.wants/decantd.service";
 
     private DebianPackages packages = null!;
+    private string newer = null!;
     private OverlayRoot installed = null!;
     private OverlayRoot root = null!;
 
@@ -18,6 +19,7 @@ public class PackageInstallTests
         packages = await DebianPackages.SharedAsync();
         installed = new OverlayRoot();
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        newer = await packages.AgentOfVersionAsync("99.0", deadline.Token);
         await installed.DoAsync($"apt-get install -y -q --no-install-recommends {packages.Agent} {packages.Controller}", deadline.Token);
     }
 
@@ -65,7 +67,7 @@ public class PackageInstallTests
             """,
             cancellation);
 
-        await root.DoAsync($"dpkg -i {await packages.AgentOfVersionAsync("99.0", cancellation)}", cancellation);
+        await root.DoAsync($"dpkg -i {newer}", cancellation);
 
         await Assert.MultipleAsync(async () =>
         {
@@ -84,7 +86,7 @@ public class PackageInstallTests
     {
         await root.DoAsync("echo 'no_such_key: 1' >/etc/decant/agent.yml", cancellation);
 
-        var refused = await root.RunAsync($"dpkg -i {await packages.AgentOfVersionAsync("99.0", cancellation)}", cancellation);
+        var refused = await root.RunAsync($"dpkg -i {newer}", cancellation);
         var mended = await root.RunAsync("echo 'host: web1' >/etc/decant/agent.yml; dpkg --configure decant-agent", cancellation);
 
         Assert.Multiple(() =>

@@ -32,6 +32,7 @@ public partial class PackageTests
             "-rw-r--r-- ./etc/decant/agent.yml",
             "-rw-r--r-- ./usr/lib/sysusers.d/decant.conf",
             "-rw-r--r-- ./usr/lib/tmpfiles.d/decant.conf",
+            "-rw-r--r-- ./usr/share/polkit-1/rules.d/decant.rules",
             "-rw-r--r-- ./usr/share/doc/decant-agent/changelog.gz",
             "-rw-r--r-- ./usr/share/doc/decant-agent/copyright",
             "-rw-r--r-- ./usr/share/doc/decant-agent/decantd.cdx.json",
@@ -75,7 +76,7 @@ public partial class PackageTests
         Assert.Multiple(() =>
         {
             Assert.That(program.Output.Trim(), Is.EqualTo($"decantd {version}"));
-            Assert.That(agent.Output, Does.Contain($"Version: {version}\n").And.Match(@"Depends: libc6 \(>= 2\.\d+\), libssl3, systemd\n"));
+            Assert.That(agent.Output, Does.Contain($"Version: {version}\n").And.Match(@"Depends: libc6 \(>= 2\.\d+\), libssl3, polkitd, systemd\n"));
             Assert.That(agent.Output, Does.Not.Contain("dotnet"));
             Assert.That(conffiles.Output.Trim(), Is.EqualTo("/etc/decant/agent.yml"));
             foreach (var page in Directory.EnumerateFiles(Path.Combine(Programs.Repository, "packaging", "man")))

@@ -12,6 +12,12 @@ internal sealed record DebianPackages(string Agent, string Controller)
     /// <summary>One set for all tests that only read it.</summary>
     public static Task<DebianPackages> SharedAsync() => Made.Value;
 
+    /// <summary>Takes that set away, if there is one.</summary>
+    public static void RemoveShared()
+    {
+        if (Made is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true, Result: var packages } }) Directory.Delete(Path.GetDirectoryName(packages.Agent)!, recursive: true);
+    }
+
     /// <summary>Makes them, in a directory of their own.</summary>
     public static async Task<DebianPackages> MakeAsync(IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
     {
@@ -33,7 +39,7 @@ internal sealed record DebianPackages(string Agent, string Controller)
             trap 'rm -rf "$work"' EXIT
             dpkg-deb -R {Agent} "$work/tree"
             sed -i 's/^Version: .*/Version: {version}/' "$work/tree/DEBIAN/control"
-            dpkg-deb --root-owner-group -Zgzip -z1 -b "$work/tree" {changed}
+            dpkg-deb --root-owner-group -Znone -b "$work/tree" {changed}
             """;
         var result = await CommandResult.RunAsync("/bin/bash", ["-c", script], cancellation);
         return result.ExitCode == 0 ? changed : throw new TestException(result.Everything);
