@@ -25,7 +25,11 @@ public class BootedHostTests
                         unit,
                         Is.EquivalentTo(new Dictionary<string, string>
                         {
-                            ["ActiveState"] = "active", ["SubState"] = "running", ["Type"] = "notify", ["NRestarts"] = "0", ["WatchdogUSec"] = "30s",
+                            ["ActiveState"] = "active",
+                            ["SubState"] = "running",
+                            ["Type"] = "notify",
+                            ["NRestarts"] = "0",
+                            ["WatchdogUSec"] = "30s",
                         }));
                     Assert.That(status.Host, Is.EqualTo(name));
                     Assert.That(first, Is.EqualTo($"/usr/lib/systemd/systemd\n{name}\n"));

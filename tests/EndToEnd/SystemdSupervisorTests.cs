@@ -63,7 +63,8 @@ public class SystemdSupervisorTests
     [CancelAfter(120_000)]
     public async Task One_that_is_stopped_by_hand_stays_so_over_the_agents_restart_and_one_that_is_started_by_hand_is_taken_over(CancellationToken cancellation)
     {
-        await host.StartedAsync("hand", host.Spec("hand"), cancellation);
+        var spec = host.Spec("hand");
+        await host.StartedAsync("hand", spec, cancellation);
 
         await host.RunAsync("systemctl stop decant-app@demo-hand", cancellation);
         Instance stopped = null!;
@@ -74,12 +75,15 @@ public class SystemdSupervisorTests
         Instance taken = null!;
         await Eventually.TrueAsync(async () => (taken = await host.InstanceAsync("hand", cancellation)) is { State: InstanceState.Running }, "that it is taken over", cancellation);
 
+        // A VM that boots takes no notice of SIGTERM: it is stopped when it serves.
+        await host.StartedAsync("hand", spec, cancellation);
+
         // And while no agent looks.
         await host.StopAgentAsync(cancellation);
         await host.RunAsync("systemctl stop decant-app@demo-hand", cancellation);
         await host.StartAgentAsync(cancellation);
         var unseen = await host.InstanceAsync("hand", cancellation);
-        var started = await host.StartedAsync("hand", host.Spec("hand"), cancellation);
+        var started = await host.StartedAsync("hand", spec, cancellation);
         await host.StoppedAsync("hand", cancellation);
 
         Assert.Multiple(() =>

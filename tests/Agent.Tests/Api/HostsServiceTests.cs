@@ -5,6 +5,8 @@ using Decant.Agent.Instances;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.State;
+using Decant.Agent.Supervision;
+using Decant.Agent.Tests.Instances;
 using Decant.Agent.Tests.Releases;
 using Decant.Errors;
 using Decant.Names;
@@ -38,7 +40,7 @@ internal sealed class HostsServiceTests
             Assert.That(status.Architecture, Is.EqualTo("x86_64").Or.EqualTo("aarch64"));
             Assert.That(status.Os, Is.Not.Empty);
             Assert.That(status.DiskFreeBytes, Is.GreaterThan(0).And.LessThanOrEqualTo(status.DiskTotalBytes));
-            Assert.That(status.Supervisor, Is.EqualTo("process"));
+            Assert.That(status.Supervisor, Is.EqualTo("scripted"));
             Assert.That(status.Instances, Is.Empty);
             Assert.That(status.Unfinished.Single().State, Is.EqualTo(V1.OperationState.Interrupted));
             Assert.That(status.Unfinished.Single().Member, Is.EqualTo("edge/shop/web1"));
@@ -106,6 +108,8 @@ internal sealed class HostsServiceTests
     public void The_name_of_the_system_is_read_from_os_release(string text, string? expected)
         => Assert.That(HostFacts.PrettyName(text.Split('\n')), Is.EqualTo(expected));
 
+    private static ScriptedSupervisor Nothing { get; } = new("/", TimeProvider.System);
+
     private static Task<ServedApi> ServeAsync(StoreRoom room, AgentConfiguration configuration)
         => ServedApi.StartAsync(
             services => services
@@ -113,8 +117,10 @@ internal sealed class HostsServiceTests
                 .AddSingleton(room.Store)
                 .AddSingleton(room.Uploads)
                 .AddSingleton<IReleaseUse>(room)
-                // Nothing was ever started: a registry without slots does not use its parts.
-                .AddSingleton(new InstanceRegistry(null!, NullLogger<InstanceSlot>.Instance)),
+                .AddSingleton<ISupervisor>(Nothing)
+                // Nothing was ever started: a registry without slots does not use its other parts.
+                .AddSingleton(new InstanceRegistry(
+                    new InstanceParts(Nothing, null!, null!, null!, null!, null!, null!, new RestartSettings(), TimeProvider.System), NullLogger<InstanceSlot>.Instance)),
             app =>
             {
                 app.MapGrpcService<HostsService>();

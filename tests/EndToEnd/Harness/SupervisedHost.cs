@@ -56,7 +56,11 @@ internal abstract class SupervisedHost : IAsyncDisposable
             Client.Instances.AwaitHealthy(
                 new AwaitHealthyRequest
                 {
-                    Operation = AgentClient.NewOperation(), App = "demo", Slot = slot, Release = Release, Health = new HealthCheck { Http = new HttpCheck { Path = "/health" }, Rise = 1 },
+                    Operation = AgentClient.NewOperation(),
+                    App = "demo",
+                    Slot = slot,
+                    Release = Release,
+                    Health = new HealthCheck { Http = new HttpCheck { Path = "/health" }, Rise = 1 },
                 },
                 cancellationToken: cancellation),
             cancellation);
