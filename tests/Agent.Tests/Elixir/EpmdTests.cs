@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Decant.Agent.Configuration;
 using Decant.Agent.Elixir;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -12,11 +11,11 @@ internal sealed class EpmdTests
     [CancelAfter(30_000)]
     public async Task Whoever_answers_without_end_in_epmds_place_is_no_epmd_and_takes_no_memory(CancellationToken cancellation)
     {
-        using var directory = new TemporaryDirectory();
+        await using var host = await AgentHost.CreateAsync();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var configuration = new AgentConfiguration { File = directory["agent.yml"], DataDirectory = directory.Path, EpmdPort = ((IPEndPoint)listener.LocalEndpoint).Port };
-        var epmd = new Epmd(configuration, new AppDirectories(directory["data"]), TimeProvider.System, NullLogger<Epmd>.Instance);
+        var epmd = new Epmd(
+            host.Configuration with { EpmdPort = ((IPEndPoint)listener.LocalEndpoint).Port }, host.Supervisor, TimeProvider.System, NullLogger<Epmd>.Instance);
         var sent = SendAsync(listener, cancellation);
 
         var isRegistered = await epmd.IsRegisteredAsync(NodeName.Parse("demo@127.0.0.1"), cancellation);
