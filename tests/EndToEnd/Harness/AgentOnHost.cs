@@ -67,7 +67,7 @@ internal sealed class AgentOnHost : IAsyncDisposable
             ["-ec", $"""
                 mkdir -p {root}{ProgramDirectory} {root}/usr/lib/sysusers.d
                 ln -s {ProgramDirectory}/decantd {root}/usr/bin/decantd
-                install -m 644 {packaging}/systemd/* {root}/usr/lib/systemd/system/
+                cp -rL {packaging}/systemd/. {root}/usr/lib/systemd/system/
                 install -m 644 {packaging}/sysusers/decant.conf {root}/usr/lib/sysusers.d/
                 systemd-sysusers --root={root} decant.conf
                 install -D -m 644 {packaging}/polkit/decant.rules {root}/usr/share/polkit-1/rules.d/decant.rules
