@@ -79,15 +79,15 @@ internal sealed class BootedFleet : IAsyncDisposable
             var space = await network.AddAsync($"web{number}");
             var agent = await network.ConnectAsync(here, space, $"127.7.{number}");
             var member = await network.ConnectAsync(edge, space, $"127.8.{number}");
-            entries.Add($"  web{number}: {{ agent: \"{agent.Far.Address}:7420\", address: {member.Far.Address}, port: 4000 }}");
+            entries.Add($"  web{number}: {{ agent: \"http://{agent.Far.Address}:7420\", address: {member.Far.Address}, port: 4000 }}");
             members.Add($"  server web{number} {member.Far.Address}:4000");
-            booting.Add(AgentOnHost.BootAsync($"web{number}", cancellation, $"listen: {{ tcp: \"{agent.Far.Address}:7420\" }}", space));
+            booting.Add(AgentOnHost.BootAsync($"web{number}", cancellation, $"listen: {{ tcp: \"{agent.Far.Address}:7420\", tls: off }}", space));
         }
 
         booting.Add(AgentOnHost.BootAsync(
             "lb",
             cancellation,
-            $"listen: {{ tcp: \"{edgeAgent.Far.Address}:7420\" }}\nbalancers: {{ edge: {{ kind: haproxy, socket: /run/haproxy/admin.sock }} }}",
+            $"listen: {{ tcp: \"{edgeAgent.Far.Address}:7420\", tls: off }}\nbalancers: {{ edge: {{ kind: haproxy, socket: /run/haproxy/admin.sock }} }}",
             edge,
             root => HaproxyAsync(root, clients.Near.Address, members, cancellation)));
         try
@@ -111,7 +111,7 @@ internal sealed class BootedFleet : IAsyncDisposable
             hosts:
             {{string.Join('\n', entries)}}
             balancers:
-              edge: { agent: "{{edgeAgent.Far.Address}}:7420", balancer: edge, backend: demo }
+              edge: { agent: "http://{{edgeAgent.Far.Address}}:7420", balancer: edge, backend: demo }
             slot:
               env:
                 # Relative to the app's own directory, where it may write.
