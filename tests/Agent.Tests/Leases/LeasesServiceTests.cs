@@ -1,5 +1,6 @@
 using Decant.Agent.Api;
 using Decant.Agent.Balancers;
+using Decant.Agent.Leases;
 using Decant.Agent.Operations;
 using Decant.Agent.Releases;
 using Decant.Agent.Tests.Api;
@@ -121,6 +122,8 @@ internal sealed class LeasesServiceTests
 
         var impatient = await Assert.ThrowsAsync<RpcException>(async () => await AcquireAsync("impatient", cancellation, TimeSpan.FromMilliseconds(50)));
         var patient = AcquireAsync("patient", cancellation);
+        await Tests.Balancers.Eventually.TrueAsync(
+            () => Task.FromResult(api.Get<LeaseBook>().List(null).Any(l => l is { Page.Lease.Holder.Id: "patient", Remaining: not null })), "the lease of the patient one");
         var held = await Assert.ThrowsAsync<RpcException>(async () => await AcquireAsync("third", cancellation));
         var early = patient.IsCompleted;
         end.SetResult();
