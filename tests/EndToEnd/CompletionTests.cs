@@ -36,7 +36,7 @@ public class CompletionTests(string shell)
     [CancelAfter(60_000)]
     public async Task Every_command_is_offered_first_and_a_file_where_an_archive_belongs(CancellationToken cancellation)
     {
-        Assert.That(await OffersAsync("decant ", cancellation), Is.EquivalentTo(await CommandHelp.CommandsAsync(cancellation)));
+        Assert.That(await OffersAsync("decant ", cancellation), Is.EquivalentTo((await CommandHelp.CommandsAsync(cancellation)).Select(c => c.Split(' ')[0]).Distinct()));
         Assert.That(await OffersAsync("decant deploy sho", cancellation), Is.EqualTo((string[])["shop-1.0.0.tar.gz"]));
     }
 
