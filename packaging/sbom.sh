@@ -10,12 +10,13 @@ need_packages python3
 
 out=$(realpath "$1")
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(decant_epoch)}
-dotnet tool restore >/dev/null
+# The tool's version is in packaging/dotnet-tools.json, which is looked for where the command is run.
+(cd packaging && dotnet tool restore >/dev/null)
 
 # bill PROJECT PROGRAM: what is compiled into it; Grpc.Tools only generates code.
 bill() {
-  dotnet tool run dotnet-CycloneDX -- "$1" --output "$out" --filename "$2.cdx.json" --output-format Json --spec-version 1.6 \
-    --disable-package-restore --no-serial-number --exclude-filter Grpc.Tools --set-name "$2" --set-version "$(decant_version)" >/dev/null
+  (cd packaging && dotnet tool run dotnet-CycloneDX -- "../$1" --output "$out" --filename "$2.cdx.json" --output-format Json --spec-version 1.6 \
+    --disable-package-restore --no-serial-number --exclude-filter Grpc.Tools --set-name "$2" --set-version "$(cd .. && decant_version)" >/dev/null)
   python3 - "$out/$2.cdx.json" "$(dirname "$1")/packages.lock.json" <<'PYTHON'
 import datetime, json, os, sys
 
