@@ -32,7 +32,7 @@ internal sealed class RotationGuard(IFleet fleet, DeploymentManifest manifest, T
         for (var isTold = false; ;)
         {
             var survey = await FleetSurvey.MakeAsync(fleet, manifest, [], cancellation);
-            HashSet<HostName> others;
+            List<HostName> others;
             lock (gate)
             {
                 if (!TakesAway(survey.Fleet, drain)) return null;
@@ -44,7 +44,7 @@ internal sealed class RotationGuard(IFleet fleet, DeploymentManifest manifest, T
                 }
             }
 
-            var what = $"{drain.Host} serves, and {(others.Count == 0 ? "no other host does" : $"of the others {string.Join(", ", others.Order())} alone")}: strategy.min_in_rotation is {fewest} of {manifest.Hosts.Count} hosts";
+            var what = $"{drain.Host} serves, and {(others.Count == 0 ? "no other host does" : $"of the others {string.Join(", ", others)} alone")}: strategy.min_in_rotation is {fewest} of {manifest.Hosts.Count} hosts";
             if (time.GetElapsedTime(begun) >= drain.Deadline) return TooFew(drain, what);
             if (!isTold) tell($"waiting, because {what}");
             isTold = true;

@@ -108,7 +108,9 @@ internal sealed class ControllerLife(World world, string name, ControllerFate fa
 
     public void Hears(DeploymentEvent item)
     {
-        if (IsDead || !world.IsTraced) return;
+        if (IsDead) return;
+        if (item is StepEnded { End.Error: { Reason: "INTERNAL" } fault }) world.Rules.Break($"{name} ends a step by a fault of its own: {fault.Message}");
+        if (!world.IsTraced) return;
         switch (item)
         {
             case StepStarted started:
